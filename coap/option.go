@@ -192,7 +192,10 @@ func (m *Message) Queries() []string { return m.strings(URIQuery) }
 func (m *Message) Location() []string { return m.strings(LocationPath) }
 
 // ContentFormat gives the Content-Format number.
-func (m *Message) ContentFormat() (uint16, bool) { v, ok := m.uint(ContentFormat); return uint16(v), ok }
+func (m *Message) ContentFormat() (uint16, bool) {
+	v, ok := m.uint(ContentFormat)
+	return uint16(v), ok
+}
 
 // Accept gives the Accept number.
 func (m *Message) Accept() (uint16, bool) { v, ok := m.uint(Accept); return uint16(v), ok }
