@@ -1,6 +1,10 @@
 package coap
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // The codes of RFC 7252 section 12.1, RFC 7959, RFC 8132, RFC 8516 and RFC 8323.
 const (
@@ -76,6 +80,17 @@ func (c Code) IsResponse() bool { return c.Class() == 2 || c.Class() == 4 || c.C
 
 // Dotted is the code as the RFCs print it: "2.05".
 func (c Code) Dotted() string { return fmt.Sprintf("%d.%02d", c.Class(), c.Detail()) }
+
+// ParseCode reads a code as the RFCs print it, "2.05".
+func ParseCode(s string) (Code, error) {
+	class, detail, ok := strings.Cut(s, ".")
+	c, err1 := strconv.ParseUint(class, 10, 3)
+	d, err2 := strconv.ParseUint(detail, 10, 5)
+	if !ok || err1 != nil || err2 != nil || len(class) != 1 || len(detail) != 2 {
+		return 0, fmt.Errorf("%q is no code: it is written like 2.05", s)
+	}
+	return Code(c<<5 | d), nil
+}
 
 // Name is the registered name, "GET" or "Content"; the dotted code where there is none.
 func (c Code) Name() string {

@@ -4,39 +4,54 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"unicode/utf8"
 )
 
-// decoder walks one datagram and notes every departure from RFC 7252 section 3 with its offset.
+// maxDatagram is the largest message to send while nothing is known of the path (RFC 7252 section 4.6).
+const maxDatagram = 1152
+
+// decoder walks one message and notes every departure from its format with the offset.
 type decoder struct {
 	v   View
 	raw []byte
 	pos int
+	tcp bool
 }
 
 // Decode reads a datagram. It never fails and loses nothing: the message is as far as it can be read,
-// Raw holds every byte, and each departure from the format is a finding. The input is copied.
+// Rest is what could not be, Raw holds every byte, and each departure from the format is a finding. The
+// input is copied.
 func Decode(datagram []byte) View {
 	raw := bytes.Clone(datagram)
 	d := decoder{raw: raw, v: View{Raw: raw}}
-	if d.header() && d.token() {
+	if d.header() && d.token(int(raw[0]&15)) {
 		d.body()
 	}
-	d.judge()
+	if len(raw) >= 4 {
+		d.judge()
+	}
 	return d.v
 }
 
 func (d *decoder) note(rule, level string, offset int, format string, args ...any) {
-	d.v.Findings = append(d.v.Findings, Finding{Rule: "coap." + rule, Level: level, Offset: offset, Text: fmt.Sprintf(format, args...)})
+	d.v.Findings = append(d.v.Findings, Finding{Rule: rule, Level: level, Offset: offset, Text: fmt.Sprintf(format, args...)})
+}
+
+// stop keeps what is left as Rest; nothing behind offset at can be read.
+func (d *decoder) stop(at int) {
+	d.v.Rest = d.raw[at:]
+	d.pos = len(d.raw)
 }
 
 func (d *decoder) header() bool {
 	if len(d.raw) < 4 {
-		d.note("header", "MUST", 0, "the datagram has %d bytes, a CoAP header has 4 (RFC 7252 section 3)", len(d.raw))
+		d.note(RuleHeader, LevelMust, 0, "the datagram has %d bytes, a CoAP header has 4 (RFC 7252 section 3)", len(d.raw))
+		d.stop(0)
 		return false
 	}
 	d.v.Version = d.raw[0] >> 6
 	if d.v.Version != 1 {
-		d.note("version", "MUST", 0, "the version is %d instead of 1 (RFC 7252 section 3)", d.v.Version)
+		d.note(RuleVersion, LevelMust, 0, "the version is %d instead of 1 (RFC 7252 section 3)", d.v.Version)
 	}
 	d.v.Type = Type(d.raw[0] >> 4 & 3)
 	d.v.Code = Code(d.raw[1])
@@ -45,20 +60,25 @@ func (d *decoder) header() bool {
 	return true
 }
 
-func (d *decoder) token() bool {
-	n := int(d.raw[0] & 15)
+// token reads n bytes of token; a reserved n is noted and taken at its word.
+func (d *decoder) token(n int) bool {
 	if n > 8 {
-		d.note("token-length", "MUST", 0, "the token length is %d, 9 to 15 are reserved (RFC 7252 section 3)", n)
+		d.note(RuleTokenLength, LevelMust, 0, "the token length is %d, 9 to 15 are reserved (RFC 7252 section 3)", n)
+	}
+	if left := len(d.raw) - d.pos; left < n {
+		d.note(RuleTokenCut, LevelMust, d.pos, "the token has %d bytes, %d are left in the message (RFC 7252 section 3)", n, left)
+		d.stop(d.pos)
 		return false
 	}
-	if len(d.raw)-d.pos < n {
-		d.note("token-cut", "MUST", d.pos, "the token has %d bytes, %d are left in the datagram", n, len(d.raw)-d.pos)
-		d.v.Token = d.raw[d.pos:]
-		return false
-	}
-	d.v.Token = d.raw[d.pos : d.pos+n : d.pos+n]
-	d.pos += n
+	d.v.Token = d.take(n)
 	return true
+}
+
+// take cuts out the next n bytes, which must be there.
+func (d *decoder) take(n int) []byte {
+	b := d.raw[d.pos : d.pos+n : d.pos+n]
+	d.pos += n
+	return b
 }
 
 func (d *decoder) body() {
@@ -66,127 +86,130 @@ func (d *decoder) body() {
 	for d.pos < len(d.raw) {
 		at := d.pos
 		if d.raw[at] == 0xff {
-			d.v.Payload = d.raw[at+1:]
+			d.pos++
+			d.v.Payload = d.take(len(d.raw) - d.pos)
 			if len(d.v.Payload) == 0 {
-				d.note("payload-marker", "MUST", at, "a payload marker with no payload after it (RFC 7252 section 3)")
+				d.note(RuleMarker, LevelMust, at, "a payload marker has no payload behind it (RFC 7252 section 3)")
+				d.stop(at)
 			}
 			return
 		}
-		head := d.raw[at]
-		d.pos++
-		delta, ok1 := d.extended(at, head>>4, "delta")
-		length, ok2 := 0, false
-		if ok1 {
-			length, ok2 = d.extended(at, head&15, "length")
-		}
-		if !ok1 || !ok2 {
+		delta, length, ok := d.optionHeader(at)
+		if !ok {
+			d.stop(at)
 			return
 		}
-		number += delta
-		if number > 0xffff {
-			d.note("option-number", "MUST", at, "the option number is %d, beyond 65535", number)
+		if number += delta; number > 0xffff {
+			d.note(RuleOptionNumber, LevelMust, at, "the option number is %d, 65535 is the greatest (RFC 7252 section 12.2)", number)
+			d.stop(at)
 			return
 		}
-		if len(d.raw)-d.pos < length {
-			d.note("option-cut", "MUST", at, "%s has %d bytes, %d are left in the datagram", OptionNumber(number), length, len(d.raw)-d.pos)
-			d.v.Options = append(d.v.Options, Option{OptionNumber(number), d.raw[d.pos:]})
+		o := Option{Number: OptionNumber(number)}
+		if left := len(d.raw) - d.pos; left < length {
+			d.note(RuleOptionCut, LevelMust, at, "%s has %d bytes, %d are left in the message (RFC 7252 section 3.1)", o.Number, length, left)
+			d.stop(at)
 			return
 		}
-		o := Option{OptionNumber(number), d.raw[d.pos : d.pos+length : d.pos+length]}
+		o.Value = d.take(length)
 		d.option(at, o)
 		d.v.Options = append(d.v.Options, o)
-		d.pos += length
 	}
 }
 
-// extended reads an option delta or length nibble with its extension (RFC 7252 section 3.1).
-func (d *decoder) extended(at int, nibble byte, what string) (int, bool) {
-	switch nibble {
-	case 13:
-		if len(d.raw)-d.pos < 1 {
-			break
-		}
-		d.pos++
-		return int(d.raw[d.pos-1]) + 13, true
-	case 14:
-		if len(d.raw)-d.pos < 2 {
-			break
-		}
-		d.pos += 2
-		return int(binary.BigEndian.Uint16(d.raw[d.pos-2:])) + 269, true
-	case 15:
-		d.note("option-nibble", "MUST", at, "the option %s nibble is 15, which is reserved for the payload marker (RFC 7252 section 3.1)", what)
-		return 0, false
-	default:
-		return int(nibble), true
+// optionHeader reads the delta and the length of the option at offset at.
+func (d *decoder) optionHeader(at int) (delta, length int, ok bool) {
+	head := d.raw[at]
+	d.pos++
+	if delta, ok = d.extended(at, head>>4, "delta"); !ok {
+		return 0, 0, false
 	}
-	d.note("option-cut", "MUST", at, "the extended option %s is cut off", what)
+	length, ok = d.extended(at, head&15, "length")
+	return delta, length, ok
+}
+
+// extended reads an option delta or length nibble with its extension. The three ranges do not overlap,
+// so there is only one way to write a number (RFC 7252 section 3.1).
+func (d *decoder) extended(at int, nibble byte, what string) (int, bool) {
+	left := len(d.raw) - d.pos
+	switch {
+	case nibble == 15:
+		d.note(RuleOptionNibble, LevelMust, at, "the option %s nibble is 15, which is reserved for the payload marker (RFC 7252 section 3.1)", what)
+		return 0, false
+	case nibble < 13:
+		return int(nibble), true
+	case nibble == 13 && left >= 1:
+		return int(d.take(1)[0]) + 13, true
+	case nibble == 14 && left >= 2:
+		return int(binary.BigEndian.Uint16(d.take(2))) + 269, true
+	}
+	d.note(RuleOptionCut, LevelMust, at, "the extended option %s is cut off (RFC 7252 section 3.1)", what)
 	return 0, false
 }
 
 // option judges one option by the registry (RFC 7252 sections 3.2, 5.4.3, 5.4.5).
 func (d *decoder) option(at int, o Option) {
-	if o.Number == 0 {
-		d.note("option-reserved", "MUST", at, "option number 0 is reserved (RFC 7252 section 12.2)")
-		return
-	}
-	i, known := o.Number.Info()
+	i, known := infoFor(d.v.Code, o.Number)
 	if !known {
-		return
-	}
-	if d.v.Code.Class() == 7 {
+		if o.Number.Reserved() && d.v.Code.Class() != 7 {
+			d.note(RuleOptionReserved, LevelShould, at, "option number %d is reserved and means nothing (RFC 7252 section 12.2)", o.Number)
+		}
 		return
 	}
 	if n := len(o.Value); n < i.Min || n > i.Max {
-		d.note("option-length", "MUST", at, "%s has %d bytes, %d to %d are allowed", o.Number, n, i.Min, i.Max)
-	} else if i.Kind == KindUint && n > 0 && o.Value[0] == 0 {
-		d.note("option-uint", "SHOULD", at, "%s is written with leading zero bytes; the shortest form is asked for (RFC 7252 section 3.2)", o.Number)
+		d.note(RuleOptionLength, LevelMust, at, "%s has %d bytes, %s (RFC 7252 section 5.4.3)", i.Name, n, i.allowed())
+		return
 	}
-	if _, twice := d.v.Get(o.Number); twice && (!i.Repeatable || o.Number == ETag && d.v.Code.IsResponse()) {
-		d.note("option-repeated", "MUST", at, "%s occurs more than once (RFC 7252 section 5.4.5)", o.Number)
+	if i.Kind == KindUint && len(o.Value) > 0 && o.Value[0] == 0 {
+		d.note(RuleOptionUint, LevelShould, at, "%s is written with leading zero bytes, the shortest form is asked for (RFC 7252 section 3.2)", i.Name)
 	}
-	if s := string(o.Value); o.Number == URIPath && (s == "." || s == "..") {
-		d.note("path-dots", "MUST", at, "Uri-Path %q is not allowed (RFC 7252 section 5.10.1)", s)
+	if i.Kind == KindString && !utf8.Valid(o.Value) {
+		d.note(RuleOptionText, LevelMust, at, "%s is not UTF-8 (RFC 7252 section 3.2)", i.Name)
+	}
+	once := !i.Repeatable || o.Number == ETag && d.v.Code.IsResponse()
+	if _, twice := d.v.Get(o.Number); twice && once {
+		d.note(RuleOptionRepeated, LevelMust, at, "%s occurs more than once (RFC 7252 section 5.4.5)", i.Name)
+	}
+	d.value(at, o)
+}
+
+// value judges what stands in an option whose form is right.
+func (d *decoder) value(at int, o Option) {
+	if d.v.Code.Class() == 7 {
+		return
+	}
+	switch o.Number {
+	case URIPath:
+		if s := string(o.Value); s == "." || s == ".." {
+			d.note(RulePathDots, LevelMust, at, "Uri-Path %q is not allowed (RFC 7252 section 5.10.1)", s)
+		}
+	case Block1, Block2:
+		if v, _ := o.Uint(); v&7 == 7 && !d.tcp {
+			d.note(RuleBlockSize, LevelMust, at, "%s has the size exponent 7, which is reserved (RFC 7959 section 2.2)", o.Number)
+		}
 	}
 }
 
-// judge looks at what type and code say together (RFC 7252 sections 4.1 to 4.3, 12.1).
+// judge looks at what type and code say together, and at the whole (RFC 7252 sections 4.1 to 4.3, 4.6,
+// 12.1).
 func (d *decoder) judge() {
-	if len(d.raw) < 4 {
-		return
-	}
 	c, t := d.v.Code, d.v.Type
-	if c == Empty {
-		if len(d.raw) > 4 {
-			d.note("empty-content", "MUST", 4, "an Empty message has %d bytes after its header (RFC 7252 section 4.1)", len(d.raw)-4)
-		}
-		if t == NonConfirmable {
-			d.note("empty-type", "MUST", 0, "a Non-confirmable message is Empty (RFC 7252 section 4.3)")
-		}
-		return
+	switch k := c.Class(); {
+	case c == Empty && len(d.raw) > 4:
+		d.note(RuleEmptyContent, LevelMust, 4, "an Empty message has %d bytes behind its header (RFC 7252 section 4.1)", len(d.raw)-4)
+	case k == 1 || k == 3 || k == 6:
+		d.note(RuleCodeClass, LevelMust, 1, "code %s is of a reserved class (RFC 7252 section 3)", c.Dotted())
+	case k == 7:
+		d.note(RuleCodeClass, LevelMust, 1, "code %s is for signalling, which there is only over reliable transports (RFC 8323 section 5)", c.Dotted())
 	}
-	if k := c.Class(); k == 1 || k == 3 || k == 6 {
-		d.note("code-class", "MUST", 1, "code %s is of a reserved class (RFC 7252 section 12.1)", c.Dotted())
-	} else if k == 7 {
-		d.note("code-class", "MUST", 1, "code %s is a signalling code, which UDP does not have (RFC 8323 section 5)", c.Dotted())
+	switch {
+	case t == NonConfirmable && c == Empty:
+		d.note(RuleEmptyType, LevelMust, 0, "a Non-confirmable message is Empty (RFC 7252 section 4.3)")
+	case t == Reset && c != Empty:
+		d.note(RuleResetContent, LevelMust, 1, "a Reset carries code %s instead of being Empty (RFC 7252 section 4.2)", c.Dotted())
+	case t == Acknowledgement && c.IsRequest():
+		d.note(RuleACKCode, LevelMust, 1, "an Acknowledgement carries the request %s (RFC 7252 section 4.2)", c)
 	}
-	if t == Reset {
-		d.note("reset-content", "MUST", 1, "a Reset carries code %s instead of being Empty (RFC 7252 section 4.2)", c.Dotted())
+	if len(d.raw) > maxDatagram {
+		d.note(RuleSize, LevelShould, 0, "the message has %d bytes, %d are the bound unless more is known of the path (RFC 7252 section 4.6)", len(d.raw), maxDatagram)
 	}
-	if t == Acknowledgement && c.IsRequest() {
-		d.note("acknowledgement-code", "MUST", 1, "an Acknowledgement carries the request code %s (RFC 7252 section 4.2)", c.Dotted())
-	}
-}
-
-// Malformed reports whether the datagram breaks the message format, so that a receiver has to reject
-// it (RFC 7252 section 4.2): by a Reset when it is Confirmable, by silence otherwise.
-func (v View) Malformed() bool {
-	for _, f := range v.Findings {
-		switch f.Rule {
-		case "coap.header", "coap.version", "coap.token-length", "coap.token-cut", "coap.option-cut", "coap.option-nibble",
-			"coap.option-number", "coap.payload-marker", "coap.empty-content", "coap.empty-type", "coap.reset-content", "coap.acknowledgement-code":
-			return true
-		}
-	}
-	return false
 }

@@ -60,7 +60,8 @@ type OptionNumber uint16
 type View struct {
 	Message
 	Raw      []byte
-	Version  uint8 // 2 bits; 1 unless the peer is wrong
+	Rest     []byte // the end of Raw that could not be read, from the place the reading stopped at
+	Version  uint8  // 2 bits; 1 unless the peer is wrong
 	Findings []Finding
 }
 

@@ -45,12 +45,25 @@ const (
 	KindEmpty
 )
 
+// String is the format's name in the RFC.
+func (k OptionKind) String() string {
+	return [...]string{"opaque", "uint", "string", "empty"}[k&3]
+}
+
 // OptionInfo is what the registry says of an option.
 type OptionInfo struct {
 	Name       string
 	Kind       OptionKind
 	Min, Max   int // length in bytes
 	Repeatable bool
+}
+
+// allowed says the bounds of the length in words.
+func (i OptionInfo) allowed() string {
+	if i.Min == i.Max {
+		return fmt.Sprintf("%d are allowed", i.Min)
+	}
+	return fmt.Sprintf("%d to %d are allowed", i.Min, i.Max)
 }
 
 var options = map[OptionNumber]OptionInfo{
@@ -79,11 +92,33 @@ var options = map[OptionNumber]OptionInfo{
 	RequestTag:    {"Request-Tag", KindOpaque, 0, 8, true},
 }
 
+// infoFor is the registry's entry for an option in a message with the code: signalling messages have
+// options of their own, numbered per code (RFC 8323 section 5.2).
+func infoFor(c Code, n OptionNumber) (i OptionInfo, ok bool) {
+	if c.Class() == 7 {
+		i, ok = signalOptions[c][n]
+		return i, ok
+	}
+	return n.Info()
+}
+
 // Info is the registry's entry; ok is false for an option it does not know.
 func (n OptionNumber) Info() (i OptionInfo, ok bool) { i, ok = options[n]; return i, ok }
 
 // Critical options must be understood or the message be refused (RFC 7252 section 5.4.1).
 func (n OptionNumber) Critical() bool { return n&1 == 1 }
+
+// Unsafe options must not be forwarded by a proxy that does not know them (RFC 7252 section 5.4.2).
+func (n OptionNumber) Unsafe() bool { return n&2 == 2 }
+
+// NoCacheKey options are no part of the cache key; only a safe option can be one (RFC 7252 section
+// 5.4.2).
+func (n OptionNumber) NoCacheKey() bool { return n&0x1e == 0x1c }
+
+// Reserved numbers are never to be assigned (RFC 7252 section 12.2).
+func (n OptionNumber) Reserved() bool {
+	return n == 0 || n == 128 || n == 132 || n == 136 || n == 140
+}
 
 // String is the registered name, or the number.
 func (n OptionNumber) String() string {
@@ -105,9 +140,10 @@ func (o Option) Uint() (v uint64, ok bool) {
 }
 
 // String shows the value by the registry's format: a number, quoted text, else hex.
-func (o Option) String() string {
-	i := options[o.Number]
-	switch i.Kind {
+func (o Option) String() string { return o.format(options[o.Number].Kind) }
+
+func (o Option) format(k OptionKind) string {
+	switch k {
 	case KindUint:
 		if v, ok := o.Uint(); ok {
 			return strconv.FormatUint(v, 10)
@@ -127,118 +163,4 @@ func EncodeUint(v uint64) []byte {
 	}
 	slices.Reverse(b)
 	return b
-}
-
-// Add inserts an option behind those of lower or equal number, so that a message built by Add alone
-// is in order.
-func (m *Message) Add(n OptionNumber, value []byte) {
-	i := len(m.Options)
-	for i > 0 && m.Options[i-1].Number > n {
-		i--
-	}
-	m.Options = slices.Insert(m.Options, i, Option{n, value})
-}
-
-// AddUint adds an option with an unsigned integer value.
-func (m *Message) AddUint(n OptionNumber, v uint64) { m.Add(n, EncodeUint(v)) }
-
-// AddStrings adds one option per string.
-func (m *Message) AddStrings(n OptionNumber, ss ...string) {
-	for _, s := range ss {
-		m.Add(n, []byte(s))
-	}
-}
-
-// Remove takes out every option of the number.
-func (m *Message) Remove(n OptionNumber) {
-	m.Options = slices.DeleteFunc(m.Options, func(o Option) bool { return o.Number == n })
-}
-
-// Get gives the first option of the number.
-func (m *Message) Get(n OptionNumber) (Option, bool) {
-	for _, o := range m.Options {
-		if o.Number == n {
-			return o, true
-		}
-	}
-	return Option{}, false
-}
-
-func (m *Message) uint(n OptionNumber) (uint64, bool) {
-	o, ok := m.Get(n)
-	if !ok {
-		return 0, false
-	}
-	return o.Uint()
-}
-
-func (m *Message) strings(n OptionNumber) []string {
-	var out []string
-	for _, o := range m.Options {
-		if o.Number == n {
-			out = append(out, string(o.Value))
-		}
-	}
-	return out
-}
-
-// Path gives the Uri-Path segments.
-func (m *Message) Path() []string { return m.strings(URIPath) }
-
-// Queries gives the Uri-Query options.
-func (m *Message) Queries() []string { return m.strings(URIQuery) }
-
-// Location gives the Location-Path segments.
-func (m *Message) Location() []string { return m.strings(LocationPath) }
-
-// ContentFormat gives the Content-Format number.
-func (m *Message) ContentFormat() (uint16, bool) {
-	v, ok := m.uint(ContentFormat)
-	return uint16(v), ok
-}
-
-// Accept gives the Accept number.
-func (m *Message) Accept() (uint16, bool) { v, ok := m.uint(Accept); return uint16(v), ok }
-
-// Observe gives the Observe value.
-func (m *Message) Observe() (uint32, bool) { v, ok := m.uint(Observe); return uint32(v), ok }
-
-// Block is the value of a Block1 or Block2 option (RFC 7959 section 2.2).
-type Block struct {
-	Num  uint32
-	More bool
-	SZX  uint8 // size exponent; 7 is reserved over UDP
-}
-
-// Size is the block size in bytes, 16 to 1024.
-func (b Block) Size() int { return 1 << (b.SZX + 4) }
-
-// Encode writes the option value.
-func (b Block) Encode() []byte {
-	v := uint64(b.Num)<<4 | uint64(b.SZX)
-	if b.More {
-		v |= 8
-	}
-	return EncodeUint(v)
-}
-
-// Block reads the Block1 or Block2 option.
-func (m *Message) Block(n OptionNumber) (Block, bool) {
-	v, ok := m.uint(n)
-	if !ok {
-		return Block{}, false
-	}
-	return Block{Num: uint32(v >> 4), More: v&8 != 0, SZX: uint8(v & 7)}, true
-}
-
-// String shows the message as one line for logs and errors.
-func (m Message) String() string {
-	s := fmt.Sprintf("%s %s, message ID %d, token %x", m.Type, m.Code, m.MessageID, m.Token)
-	for _, o := range m.Options {
-		s += fmt.Sprintf(", %s %s", o.Number, o)
-	}
-	if len(m.Payload) > 0 {
-		s += fmt.Sprintf(", %d bytes of payload", len(m.Payload))
-	}
-	return s
 }
