@@ -1,6 +1,7 @@
-// Package security puts transport security behind net.Conn: DTLS 1.2 with pre-shared keys on pion/dtls
-// (RFC 6347, RFC 4279, RFC 6655). It also reads handshakes from the outside, so that a failed one can
-// be explained. Credentials come from above; nothing here knows CoAP or LwM2M.
+// Package security puts transport security behind net.Conn: DTLS 1.2 on pion/dtls, with pre-shared keys
+// (RFC 6347, RFC 4279, RFC 6655); certificates and raw public keys are to stand beside them in the same
+// configurations. Credentials come from above; nothing here knows CoAP or LwM2M. Its sub-package
+// handshake reads handshakes from the outside.
 package security
 
 import (
@@ -8,122 +9,198 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
 	dtlsnet "github.com/pion/dtls/v3/pkg/net"
 	"github.com/pion/logging"
+
+	"github.com/lwm2mspec/lwm2mspec/coap/security/handshake"
 )
 
-// The cipher suites of LwM2M's PSK mode (Transport 5.2.9.1).
-const (
-	PSKWithAES128CCM8   uint16 = 0xc0a8
-	PSKWithAES128CBC256 uint16 = 0x00ae
-)
+// DefaultPSKSuites is what a configuration with pre-shared keys offers or accepts, the first with
+// preference, unless it names its own.
+func DefaultPSKSuites() []handshake.Suite {
+	return []handshake.Suite{handshake.PSKWithAES128CCM8, handshake.PSKWithAES128CBC256}
+}
 
-// DefaultPSKSuites are offered in this order unless the configuration names others.
-var DefaultPSKSuites = []uint16{PSKWithAES128CCM8, PSKWithAES128CBC256}
+// HandshakeTimeout is a bound for handshakes that nothing else bounds: the time RFC 6347 section 4.2.4.1
+// gives five transmissions of a flight, from one second on and doubling.
+const HandshakeTimeout = 31 * time.Second
 
 // ErrUnknownIdentity is for a Keys function to say that it has no key for the identity.
 var ErrUnknownIdentity = errors.New("unknown PSK identity")
 
-// Conn is an established association.
-type Conn struct {
-	*dtls.Conn
-	Suite    uint16
-	identity []byte
+// ServerConfig is what a server needs. The credentials that are set decide which modes it can do.
+type ServerConfig struct {
+	// Keys gives the pre-shared key of an identity, or ErrUnknownIdentity, which the client is told by
+	// the alert unknown_psk_identity (RFC 4279 section 2).
+	Keys   func(identity []byte) ([]byte, error)
+	Hint   []byte            // PSK identity hint; LwM2M clients do not rely on it
+	Suites []handshake.Suite // in order of preference; empty: DefaultPSKSuites
 }
+
+// ClientConfig is what a client needs.
+type ClientConfig struct {
+	Identity, Key []byte            // pre-shared
+	Suites        []handshake.Suite // in the order offered; empty: DefaultPSKSuites
+}
+
+// Session is what two ends agreed on.
+type Session struct {
+	Suite    handshake.Suite
+	Identity []byte                // the client's PSK identity
+	Hello    handshake.ClientHello // what the client offered last
+}
+
+// Conn is an established association: a net.Conn with one datagram in clear per Read and Write. Close
+// tells the peer by close_notify.
+type Conn struct {
+	net.Conn
+	session Session
+}
+
+// Session is what the handshake agreed on.
+func (c *Conn) Session() Session { return c.session }
 
 // Identity is the client's PSK identity.
-func (c *Conn) Identity() []byte { return c.identity }
+func (c *Conn) Identity() []byte { return c.session.Identity }
 
-// ServerConfig is what a server needs for PSK.
-type ServerConfig struct {
-	// Keys gives the key of an identity, or ErrUnknownIdentity.
-	Keys   func(identity []byte) ([]byte, error)
-	Suites []uint16 // nil: DefaultPSKSuites
+// HandshakeError says what a handshake died of.
+type HandshakeError struct {
+	Remote    net.Addr
+	Handshake handshake.Handshake // as seen from outside
+	Err       error               // of the DTLS library, or of the context
 }
 
-// ClientConfig is what a client needs for PSK.
-type ClientConfig struct {
-	Identity, Key []byte
-	Suites        []uint16 // nil: DefaultPSKSuites
+// Error is one sentence with the diagnosis, and the library's words where they add something.
+func (e *HandshakeError) Error() string {
+	if e.Handshake.Cause() == handshake.Complete {
+		return fmt.Sprintf("the DTLS handshake with %s failed: %v", e.Remote, e.Err)
+	}
+	return fmt.Sprintf("the DTLS handshake with %s failed: %s", e.Remote, e.Handshake.Diagnosis())
 }
 
-// Server runs the server's side of a handshake over conn, bounded by ctx. An unknown identity is
-// answered by the alert 115 unknown_psk_identity (RFC 4279 section 2).
+// Unwrap gives the library's error, or the cause of the context that ended.
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// Server runs the server's side of a handshake over conn, which carries one datagram per Read and
+// Write. ctx bounds it; an error is a *HandshakeError, and conn is closed then.
 func Server(ctx context.Context, conn net.Conn, cfg ServerConfig) (*Conn, error) {
-	var unknown atomic.Bool
-	psk := func(identity []byte) ([]byte, error) {
+	w := newWatched(conn, false)
+	keys := func(identity []byte) ([]byte, error) {
 		k, err := cfg.Keys(identity)
 		if errors.Is(err, ErrUnknownIdentity) {
-			unknown.Store(true)
+			w.unknownIdentity.Store(true)
 		}
 		return k, err
 	}
-	alerting := &alertConn{Conn: conn, unknown: &unknown}
-	d, err := dtls.ServerWithOptions(dtlsnet.PacketConnFromConn(alerting), conn.RemoteAddr(),
-		dtls.WithPSK(psk), dtls.WithCipherSuites(suites(cfg.Suites)...), dtls.WithLoggerFactory(quiet))
+	options := []dtls.ServerOption{dtls.WithPSK(keys), dtls.WithCipherSuites(suiteIDs(cfg.Suites)...), dtls.WithLoggerFactory(quiet)}
+	if len(cfg.Hint) > 0 {
+		options = append(options, dtls.WithPSKIdentityHint(cfg.Hint))
+	}
+	d, err := dtls.ServerWithOptions(dtlsnet.PacketConnFromConn(w), conn.RemoteAddr(), options...)
+	c, err := establish(ctx, w, d, err)
 	if err != nil {
-		return nil, fmt.Errorf("the DTLS server cannot be set up: %w", err)
+		return nil, err
 	}
-	return handshake(ctx, d)
-}
-
-// Client runs the client's side of a handshake over conn, bounded by ctx.
-func Client(ctx context.Context, conn net.Conn, cfg ClientConfig) (*Conn, error) {
-	d, err := dtls.ClientWithOptions(dtlsnet.PacketConnFromConn(conn), conn.RemoteAddr(),
-		dtls.WithPSK(func([]byte) ([]byte, error) { return cfg.Key, nil }),
-		dtls.WithPSKIdentityHint(cfg.Identity), dtls.WithCipherSuites(suites(cfg.Suites)...), dtls.WithLoggerFactory(quiet))
-	if err != nil {
-		return nil, fmt.Errorf("the DTLS client cannot be set up: %w", err)
-	}
-	return handshake(ctx, d)
-}
-
-func handshake(ctx context.Context, d *dtls.Conn) (*Conn, error) {
-	if err := d.HandshakeContext(ctx); err != nil {
-		_ = d.Close()
-		return nil, fmt.Errorf("the DTLS handshake failed: %w", err)
-	}
-	c := &Conn{Conn: d}
-	if st, ok := d.ConnectionState(); ok {
-		c.Suite, c.identity = uint16(st.CipherSuiteID), st.IdentityHint
+	if state, ok := d.ConnectionState(); ok {
+		c.session.Identity = state.IdentityHint // on the server's side pion puts the client's identity here
 	}
 	return c, nil
 }
 
-func suites(ids []uint16) []dtls.CipherSuiteID {
-	if ids == nil {
-		ids = DefaultPSKSuites
+// Client runs the client's side of a handshake over conn; the rest is as with Server.
+func Client(ctx context.Context, conn net.Conn, cfg ClientConfig) (*Conn, error) {
+	w := newWatched(conn, true)
+	d, err := dtls.ClientWithOptions(dtlsnet.PacketConnFromConn(w), conn.RemoteAddr(),
+		dtls.WithPSK(func([]byte) ([]byte, error) { return cfg.Key, nil }), dtls.WithPSKIdentityHint(cfg.Identity),
+		dtls.WithCipherSuites(suiteIDs(cfg.Suites)...), dtls.WithLoggerFactory(quiet))
+	c, err := establish(ctx, w, d, err)
+	if err != nil {
+		return nil, err
 	}
-	out := make([]dtls.CipherSuiteID, len(ids))
-	for i, id := range ids {
-		out[i] = dtls.CipherSuiteID(id)
-	}
-	return out
+	c.session.Identity = slices.Clone(cfg.Identity)
+	return c, nil
 }
 
-// alertConn turns the alert internal_error, which pion sends when there is no key, into
-// unknown_psk_identity, which tells the client's maker what is wrong. Only epoch 0, where alerts are
-// readable.
-type alertConn struct {
-	net.Conn
-	unknown *atomic.Bool
-}
-
-func (c *alertConn) Write(b []byte) (int, error) {
-	const contentAlert, internalError, unknownPSKIdentity = 21, 80, 115
-	if c.unknown.Load() && len(b) == 15 && b[0] == contentAlert && b[3]|b[4] == 0 && b[14] == internalError {
-		b = append([]byte(nil), b...)
-		b[14] = unknownPSKIdentity
+func establish(ctx context.Context, w *watched, d *dtls.Conn, err error) (*Conn, error) {
+	if err != nil {
+		_ = w.Close()
+		return nil, fmt.Errorf("DTLS cannot be set up with this configuration: %w", err)
 	}
-	return c.Conn.Write(b)
+	if err := d.HandshakeContext(ctx); err != nil {
+		_ = d.Close()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, &HandshakeError{w.RemoteAddr(), w.watcher.Handshake(), err}
+	}
+	w.done.Store(true)
+	c := &Conn{Conn: d, session: Session{Hello: w.watcher.Handshake().Hello}}
+	if state, ok := d.ConnectionState(); ok {
+		c.session.Suite = handshake.Suite(state.CipherSuiteID)
+	}
+	return c, nil
 }
 
-// quiet keeps pion from logging: what is worth saying is in the errors and in the watcher.
+func suiteIDs(suites []handshake.Suite) []dtls.CipherSuiteID {
+	if len(suites) == 0 {
+		suites = DefaultPSKSuites()
+	}
+	ids := make([]dtls.CipherSuiteID, len(suites))
+	for i, s := range suites {
+		ids[i] = dtls.CipherSuiteID(s)
+	}
+	return ids
+}
+
+// quiet keeps pion from logging: what is worth saying is in the errors.
 var quiet = &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled, ScopeLevels: map[string]logging.LogLevel{}}
 
-// HandshakeTimeout bounds a handshake that nobody else bounds.
-const HandshakeTimeout = 30 * time.Second
+// watched is the connection below pion: it shows the handshake to a watcher and corrects the one alert
+// that pion cannot send.
+type watched struct {
+	net.Conn
+	watcher         *handshake.Watcher
+	weAreClient     bool
+	unknownIdentity atomic.Bool
+	done            atomic.Bool // the handshake is over
+}
+
+func newWatched(c net.Conn, weAreClient bool) *watched {
+	return &watched{Conn: c, watcher: handshake.NewWatcher(), weAreClient: weAreClient}
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if err == nil && !w.done.Load() {
+		w.watcher.Datagram(!w.weAreClient, b[:n])
+	}
+	return n, err
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	if w.unknownIdentity.Load() {
+		b = nameUnknownIdentity(b)
+	}
+	if !w.done.Load() {
+		w.watcher.Datagram(w.weAreClient, b)
+	}
+	return w.Conn.Write(b)
+}
+
+// nameUnknownIdentity turns the alert internal_error, which pion sends when there is no key, into
+// unknown_psk_identity. Alerts of epoch 0 are in clear and not part of what the Finished covers.
+func nameUnknownIdentity(b []byte) []byte {
+	const header, level, description = 13, 13, 14
+	const alertRecord, internalError = 21, 80
+	if len(b) != header+2 || b[0] != alertRecord || b[3] != 0 || b[4] != 0 || b[level] != 2 || b[description] != internalError {
+		return b
+	}
+	b = slices.Clone(b)
+	b[description] = byte(handshake.UnknownPSKIdentity)
+	return b
+}

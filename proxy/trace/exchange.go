@@ -1,162 +1,120 @@
 package trace
 
 import (
-	"bytes"
 	"slices"
-	"time"
 
 	"github.com/lwm2mspec/lwm2mspec/coap"
 )
 
-// Exchange is a request and everything that belongs to it by link, direction, token and message ID.
+// Exchange is a request with everything that belongs to it, as far as it has come. The requester is
+// whoever sent Request, the responder the other end.
 type Exchange struct {
-	Request         Entry
-	Ack             *Entry  // empty acknowledgement of the request
-	Response        *Entry  // the final response, piggybacked or separate
-	Interim         []Entry // 2.31 Continue
-	Reset           *Entry  // of the request
-	Retransmissions []Entry // of the request
-	Notifications   []Entry // further responses under the token of an Observe request, first transmissions
-	Rejected        []Entry // Resets of notifications
+	Request Entry
+	// Ack is the empty acknowledgement of the request.
+	Ack *Entry
+	// Response is the final response, piggybacked or separate; to an observation the first one.
+	Response *Entry
+	// Reset is the Reset that rejected the request.
+	Reset *Entry
+	// Interim are responses 2.31 (Continue), after which the requester sends the next block (RFC 7959).
+	Interim []Entry
+	// Notifications are the responses after the first one to a request that registered an observation,
+	// each once, with the one that ends it (RFC 7641).
+	Notifications []Entry
+	// Confirmed and Rejected are the requester's empty acknowledgements and Resets of separate
+	// responses and notifications.
+	Confirmed, Rejected []Entry
+	// Stray are responses that the requester cannot take for the response: malformed ones, one with
+	// the request's message ID and another token, one more where there was a response already.
+	Stray []Entry
+	// Retransmissions are the repetitions of the request, Repeated those of every other message.
+	Retransmissions, Repeated []Entry
 }
 
-// key names an open request: who asked, on which link, under which token.
-type key struct {
-	link  int
-	from  string
-	token string
-}
-
-// messageKey names a message by its sender.
-type messageKey struct {
-	link int
-	from string
-	id   uint16
-}
-
-const (
-	exchangeLifetime = 247 * time.Second // RFC 7252 section 4.8.2
-	lookBack         = 2048              // entries a retransmission is looked for in
-)
-
-// repeats finds the first transmission of which e is a byte-identical repetition in the same direction
-// within EXCHANGE_LIFETIME.
-func (t *Trace) repeats(e Entry) int {
-	for i := len(t.entries) - 1; i >= max(0, len(t.entries)-lookBack); i-- {
-		f := &t.entries[i]
-		if e.At.Sub(f.At) > exchangeLifetime {
-			break
-		}
-		if f.Record == "" && f.Link == e.Link && f.From == e.From && f.View.MessageID == e.View.MessageID && bytes.Equal(f.Raw, e.Raw) {
-			if f.Repeats != 0 {
-				return f.Repeats
-			}
-			return f.N
-		}
+// NotificationsAfter gives the notifications with a number above n.
+func (x Exchange) NotificationsAfter(n int) []Entry {
+	i := slices.IndexFunc(x.Notifications, func(e Entry) bool { return e.N > n })
+	if i < 0 {
+		return nil
 	}
-	return 0
+	return x.Notifications[i:]
 }
 
-// correlate puts a new message where it belongs; called with the lock held.
-func (t *Trace) correlate(e *Entry) {
-	c := e.View.Code
-	switch {
-	case len(e.Raw) < 4:
-	case c.IsRequest():
-		t.correlateRequest(e)
-	case c.IsResponse():
-		t.correlateResponse(e)
-	case c == coap.Empty && (e.View.Type == coap.Acknowledgement || e.View.Type == coap.Reset):
-		t.correlateEmpty(e)
-	}
+// Exchanges gives all exchanges as they are now, in the order of their requests.
+func (t *Trace) Exchanges() []Exchange {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.since(0, 0)
 }
 
-func (t *Trace) correlateRequest(e *Entry) {
-	mk := messageKey{e.Link.ID, e.From, e.View.MessageID}
-	if e.Repeats != 0 {
-		if x := t.byMessage[mk]; x != nil {
-			x.Retransmissions = append(x.Retransmissions, *e)
-		}
-		return
-	}
-	x := &Exchange{Request: *e}
-	t.exchanges = append(t.exchanges, x)
-	k := key{e.Link.ID, e.From, string(e.View.Token)}
-	t.open[k] = x
-	t.byMessage[mk] = x
-}
-
-func (t *Trace) correlateResponse(e *Entry) {
-	x := t.open[key{e.Link.ID, e.To, string(e.View.Token)}]
+// ExchangeOf gives the exchange that entry n is part of.
+func (t *Trace) ExchangeOf(n int) (Exchange, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := t.correlator.of[n]
 	if x == nil {
-		return
+		return Exchange{}, false
 	}
-	t.byMessage[messageKey{e.Link.ID, e.From, e.View.MessageID}] = x
-	if e.Repeats != 0 {
-		return
-	}
-	if e.View.Type == coap.Acknowledgement && e.View.MessageID != x.Request.View.MessageID {
-		return // a piggybacked response matches by message ID too (RFC 7252 section 5.3.2)
-	}
-	switch {
-	case e.View.Code == coap.Continue:
-		x.Interim = append(x.Interim, *e)
-	case x.Response == nil:
-		f := *e
-		x.Response = &f
-	default:
-		x.Notifications = append(x.Notifications, *e)
-	}
+	return t.snapshot(x), true
 }
 
-func (t *Trace) correlateEmpty(e *Entry) {
-	x := t.byMessage[messageKey{e.Link.ID, e.To, e.View.MessageID}]
-	if x == nil || e.Repeats != 0 {
-		return
-	}
-	f := *e
-	mine := x.Request.View.MessageID == e.View.MessageID && x.Request.From == e.To
-	switch {
-	case mine && e.View.Type == coap.Acknowledgement && x.Ack == nil:
-		x.Ack = &f
-	case mine && e.View.Type == coap.Reset && x.Reset == nil:
-		x.Reset = &f
-	case !mine && e.View.Type == coap.Reset:
-		x.Rejected = append(x.Rejected, f)
-	}
+// Find gives the exchange that a request of our side became: the newest one with the type, code,
+// message ID and token of the request.
+func (t *Trace) Find(request coap.Message) (Exchange, bool) {
+	return t.find(request, func(*Link) bool { return true })
 }
 
-// snapshot copies the exchanges whose request is numbered above after; called with the lock held.
-func (t *Trace) snapshot(after int) []Exchange {
+// FindOn is Find on one link, for plays in which our side sends on several.
+func (t *Trace) FindOn(l *Link, request coap.Message) (Exchange, bool) {
+	return t.find(request, func(k *Link) bool { return k.ID == l.ID })
+}
+
+func (t *Trace) find(request coap.Message, on func(*Link) bool) (Exchange, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, x := range slices.Backward(t.correlator.exchanges) {
+		e := &t.entries[x.request-1]
+		v := &e.View
+		if !e.FromIUT && on(e.Link) && v.MessageID == request.MessageID && v.Type == request.Type && v.Code == request.Code &&
+			string(v.Token) == string(request.Token) {
+			return t.snapshot(x), true
+		}
+	}
+	return Exchange{}, false
+}
+
+// since gives the exchanges with a request above number n that changed after a version; called with
+// the lock held, like the rest below.
+func (t *Trace) since(n, version int) []Exchange {
 	var out []Exchange
-	for _, x := range t.exchanges {
-		if x.Request.N > after {
-			y := *x
-			y.Interim, y.Retransmissions = slices.Clone(x.Interim), slices.Clone(x.Retransmissions)
-			y.Notifications, y.Rejected = slices.Clone(x.Notifications), slices.Clone(x.Rejected)
-			out = append(out, y)
+	for _, x := range t.correlator.exchanges {
+		if x.request > n && x.version > version {
+			out = append(out, t.snapshot(x))
 		}
 	}
 	return out
 }
 
-// Exchanges gives all exchanges so far, in the order of their requests.
-func (t *Trace) Exchanges() []Exchange {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.snapshot(0)
+func (t *Trace) snapshot(x *exchange) Exchange {
+	return Exchange{
+		Request: t.entries[x.request-1], Ack: t.one(x.ack), Response: t.one(x.response), Reset: t.one(x.reset),
+		Interim: t.all(x.interim), Notifications: t.all(x.notifications), Confirmed: t.all(x.confirmed), Rejected: t.all(x.rejected),
+		Stray: t.all(x.stray), Retransmissions: t.all(x.retransmissions), Repeated: t.all(x.repeated),
+	}
 }
 
-// Find gives the latest exchange that began with this request of ours.
-func (t *Trace) Find(request coap.Message) (Exchange, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	all := t.snapshot(0)
-	for i := len(all) - 1; i >= 0; i-- {
-		v := all[i].Request.View
-		if v.MessageID == request.MessageID && v.Code == request.Code && bytes.Equal(v.Token, request.Token) {
-			return all[i], true
-		}
+func (t *Trace) one(n int) *Entry {
+	if n == 0 {
+		return nil
 	}
-	return Exchange{}, false
+	e := t.entries[n-1]
+	return &e
+}
+
+func (t *Trace) all(ns []int) []Entry {
+	var out []Entry
+	for _, n := range ns {
+		out = append(out, t.entries[n-1])
+	}
+	return out
 }

@@ -1,66 +1,104 @@
-// Package trace records every message of a play under one numbering and correlates exchanges from
-// what it sees alone, so that a capture file gives the same exchanges. It does not judge, and it knows
-// CoAP but no LwM2M.
+// Package trace records everything that passes between the two ends of a play's links under one
+// numbering: every CoAP message in clear and every DTLS datagram of a handshake. It marks repetitions
+// and correlates messages to exchanges from what it sees alone, so that a capture file gives the same
+// exchanges as the live play. It knows CoAP but no LwM2M, sends nothing and judges nothing.
 package trace
 
 import (
-	"context"
+	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/lwm2mspec/lwm2mspec/coap"
-	"github.com/lwm2mspec/lwm2mspec/coap/security"
+	"github.com/lwm2mspec/lwm2mspec/coap/security/handshake"
 )
 
-// Entry is one CoAP message, or one DTLS datagram of a handshake, as it was on the wire. Its number is
-// the frame number of the capture.
+// Kind is what an entry holds.
+type Kind uint8
+
+// CoAP is a datagram in clear, whether it can be read or not. DTLS is a datagram of a handshake or an
+// alert, or one that should have been.
+const (
+	CoAP Kind = iota
+	DTLS
+)
+
+// Entry is one datagram. Its number, from 1, is the frame number of the capture. What is handed out is
+// a copy, whose slices are shared and must not be written to.
 type Entry struct {
-	N        int
-	At       time.Time
-	Link     *Link
-	From, To string // client, server, bootstrap-server
-	Record   string // what a DTLS datagram holds; empty for a CoAP message
-	View     coap.View
-	Raw      []byte // the datagram; inside DTLS the plaintext
-	Repeats  int    // number of the first transmission of a repeated message; 0: the first
-	Notes    []string
+	N                   int
+	At                  time.Time
+	Link                *Link
+	Life                int    // which start of the IUT it belongs to, from 1
+	From, To            string // client, server, bootstrap-server
+	FromIUT             bool
+	Kind                Kind
+	Secured             bool // it belongs to an association with DTLS; plaintext that came around DTLS does not
+	Source, Destination netip.AddrPort
+	Raw                 []byte    // the datagram; inside DTLS the plaintext
+	View                coap.View // of Kind CoAP
+	Record              string    // of Kind DTLS: what it holds, as far as it is readable without keys
+	// Repeats is the number of the first transmission when this has its bytes, message ID and direction
+	// within the lifetime of the message ID (RFC 7252 section 4.5); 0: it is the first.
+	Repeats    int
+	Notes      []string // what is remarkable about the datagram itself
+	Deliberate bool     // our side departs from the rules here because a step asked for it
 }
 
-// Link is one flow between two peers.
+// Link is one association between two ends. Make it with NewLink.
 type Link struct {
 	ID            int
-	Life          int // which start of the IUT it belongs to, from 1
+	Name          string // what reports call it; NewLink makes one of the roles and the ID if it is empty
+	Life          int    // which start of the IUT it was opened in; 0: what SetLife said last
 	Client        string
 	Server        string // the roles at its ends
 	ClientAddress netip.AddrPort
-	ServerAddress netip.AddrPort
-	Secured       bool
-	Watcher       *security.Watcher // of a secured link
+	ServerAddress netip.AddrPort     // where invalid, Record and Tap fill in those of their connection
+	Secured       bool               // DTLS is expected on it
+	Watcher       *handshake.Watcher // of a secured link
 }
 
-// Limits of one play's trace: a peer that floods must not exhaust the machine.
-const (
-	maxEntries = 100_000
-	maxBytes   = 64 << 20
-)
+// Limits bound one trace against a peer that floods. Zero fields have the default.
+type Limits struct {
+	Entries int // 100,000
+	Bytes   int // of the datagrams, 64 MiB
+}
 
-// Trace is the record of one play. Make it inside the bubble it is used in.
+// ErrFull says that the trace reached its limits, so that what is awaited may have come unseen.
+var ErrFull = errors.New("the trace of the play is full")
+
+// Trace is the record of one play. Make it with New, inside the synctest bubble it is used in.
 type Trace struct {
-	mu        sync.Mutex
-	entries   []Entry
-	exchanges []*Exchange
-	open      map[key]*Exchange
-	byMessage map[messageKey]*Exchange
-	changed   chan struct{}
-	bytes     int
-	full      bool
-	links     int
+	limits Limits
+
+	mu         sync.Mutex
+	entries    []Entry
+	bytes      int
+	links      int
+	life       int
+	iut        string
+	deliberate map[int]bool // by link
+	full       error
+	version    int // raised by every change
+	changed    chan struct{}
+	correlator correlator
 }
 
-// New makes an empty trace.
-func New() *Trace {
-	return &Trace{open: map[key]*Exchange{}, byMessage: map[messageKey]*Exchange{}, changed: make(chan struct{})}
+// New makes an empty trace with the default limits.
+func New() *Trace { return NewLimited(Limits{}) }
+
+// NewLimited makes an empty trace.
+func NewLimited(l Limits) *Trace {
+	if l.Entries <= 0 {
+		l.Entries = 100_000
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = 64 << 20
+	}
+	return &Trace{limits: l, changed: make(chan struct{}), deliberate: map[int]bool{}, correlator: newCorrelator()}
 }
 
 // NewLink numbers a link.
@@ -69,98 +107,142 @@ func (t *Trace) NewLink(l Link) *Link {
 	defer t.mu.Unlock()
 	t.links++
 	l.ID = t.links
+	if l.Name == "" {
+		l.Name = fmt.Sprintf("%s to %s %d", l.Client, l.Server, l.ID)
+	}
+	if l.Life == 0 {
+		l.Life = max(t.life, 1)
+	}
 	if l.Secured {
-		l.Watcher = security.NewWatcher()
+		l.Watcher = handshake.NewWatcher()
 	}
 	return &l
 }
 
-// Len is the number of the last entry.
-func (t *Trace) Len() int { t.mu.Lock(); defer t.mu.Unlock(); return len(t.entries) }
-
-// Full reports that messages were left out because the play exceeded its limits.
-func (t *Trace) Full() bool { t.mu.Lock(); defer t.mu.Unlock(); return t.full }
-
-// Entries gives all entries so far.
-func (t *Trace) Entries() []Entry {
+// SetIUT says which role is under test. What it sends is marked, and its message IDs and tokens begin
+// anew with each life.
+func (t *Trace) SetIUT(role string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append([]Entry(nil), t.entries...)
+	t.iut = role
 }
 
-// Message records a CoAP message.
-func (t *Trace) Message(l *Link, fromClient bool, raw []byte) {
+// SetLife says that the IUT has been started for the n-th time; it holds for what comes from now on,
+// also on links that are older.
+func (t *Trace) SetLife(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.life = n
+}
+
+// SetDeliberate says whether what our side sends on a link from now on departs from the rules because
+// a step asked for it.
+func (t *Trace) SetDeliberate(l *Link, on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.deliberate[l.ID] = on
+}
+
+// Message records a CoAP datagram and returns its number, 0 when the trace is full.
+func (t *Trace) Message(l *Link, fromClient bool, raw []byte) int {
 	v := coap.Decode(raw)
-	t.add(Entry{Link: l, View: v, Raw: v.Raw}, fromClient)
+	return t.Add(Entry{Link: l, View: v, Raw: v.Raw, Secured: l.Secured}, fromClient)
 }
 
 // Handshake records a datagram of a DTLS handshake, which line describes.
-func (t *Trace) Handshake(l *Link, fromClient bool, raw []byte, line string) {
-	t.add(Entry{Link: l, Record: line, Raw: append([]byte(nil), raw...)}, fromClient)
+func (t *Trace) Handshake(l *Link, fromClient bool, raw []byte, line string) int {
+	return t.Add(Entry{Link: l, Kind: DTLS, Record: line, Raw: slices.Clone(raw), Secured: l.Secured}, fromClient)
 }
 
-func (t *Trace) add(e Entry, fromClient bool) {
+// Add records an entry and returns its number, 0 when the trace is full. It sets what the trace knows
+// better (N, the roles, FromIUT, Repeats) and, where they are zero, At, Life and the addresses.
+func (t *Trace) Add(e Entry, fromClient bool) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.bytes += len(e.Raw)
-	if len(t.entries) >= maxEntries || t.bytes > maxBytes {
-		t.full = true
-		return
+	if t.full == nil && (len(t.entries) >= t.limits.Entries || t.bytes+len(e.Raw) > t.limits.Bytes) {
+		t.full = fmt.Errorf("%w after %d messages of %d bytes together; the messages after them are not recorded", ErrFull, len(t.entries), t.bytes)
+		t.announce()
 	}
-	e.N, e.At = len(t.entries)+1, time.Now()
+	if t.full != nil {
+		return 0
+	}
+	t.complete(&e, fromClient)
+	t.bytes += len(e.Raw)
+	t.version++
+	t.correlator.take(&e, t.version)
+	t.entries = append(t.entries, e)
+	t.announce()
+	return e.N
+}
+
+func (t *Trace) complete(e *Entry, fromClient bool) {
+	e.N = len(t.entries) + 1
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	if e.Life == 0 {
+		e.Life = max(t.life, e.Link.Life)
+	}
 	e.From, e.To = e.Link.Client, e.Link.Server
+	source, destination := e.Link.ClientAddress, e.Link.ServerAddress
 	if !fromClient {
 		e.From, e.To = e.To, e.From
+		source, destination = destination, source
 	}
-	if e.Record == "" {
-		e.Repeats = t.repeats(e)
+	if !e.Source.IsValid() {
+		e.Source = source
 	}
-	t.entries = append(t.entries, e)
-	if e.Record == "" {
-		t.correlate(&t.entries[len(t.entries)-1])
+	if !e.Destination.IsValid() {
+		e.Destination = destination
 	}
+	e.FromIUT = t.iut != "" && e.From == t.iut
+	e.Deliberate = e.Deliberate || !e.FromIUT && t.deliberate[e.Link.ID]
+}
+
+// announce wakes everybody who waits.
+func (t *Trace) announce() {
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
 
-// Await gives the first exchange whose request is numbered above after and for which match is true,
-// as it stands at that moment; it looks again whenever a message is recorded. The error is the cause
-// of ctx.
-func (t *Trace) Await(ctx context.Context, after int, match func(Exchange) bool) (Exchange, error) {
-	for {
-		t.mu.Lock()
-		changed := t.changed
-		candidates := t.snapshot(after)
-		t.mu.Unlock()
-		for _, x := range candidates {
-			if match(x) {
-				return x, nil
-			}
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return Exchange{}, context.Cause(ctx)
-		}
-	}
+// Note adds a remark to entry n.
+func (t *Trace) Note(n int, text string) {
+	t.change(n, func(e *Entry) { e.Notes = append(slices.Clip(e.Notes), text) })
 }
 
-// AwaitEntry gives the first entry numbered above after for which match is true.
-func (t *Trace) AwaitEntry(ctx context.Context, after int, match func(Entry) bool) (Entry, error) {
-	for {
-		t.mu.Lock()
-		changed := t.changed
-		entries := append([]Entry(nil), t.entries[min(after, len(t.entries)):]...)
-		t.mu.Unlock()
-		for _, e := range entries {
-			if match(e) {
-				return e, nil
-			}
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return Entry{}, context.Cause(ctx)
-		}
+// MarkDeliberate says of entry n that a step asked for whatever departs from the rules in it.
+func (t *Trace) MarkDeliberate(n int) { t.change(n, func(e *Entry) { e.Deliberate = true }) }
+
+func (t *Trace) change(n int, f func(*Entry)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n < 1 || n > len(t.entries) {
+		return
 	}
+	f(&t.entries[n-1])
+	t.version++
+	t.correlator.touch(n, t.version)
+	t.announce()
+}
+
+// Len is the number of the newest entry.
+func (t *Trace) Len() int { t.mu.Lock(); defer t.mu.Unlock(); return len(t.entries) }
+
+// Full reports that entries are missing at the end because the play exceeded the limits.
+func (t *Trace) Full() bool { return t.Err() != nil }
+
+// Err is the error that wraps ErrFull and says what is missing; nil when nothing is.
+func (t *Trace) Err() error { t.mu.Lock(); defer t.mu.Unlock(); return t.full }
+
+// Entries gives all entries so far, in order.
+func (t *Trace) Entries() []Entry { t.mu.Lock(); defer t.mu.Unlock(); return slices.Clone(t.entries) }
+
+// Entry gives entry n; ok is false when there is none.
+func (t *Trace) Entry(n int) (e Entry, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n < 1 || n > len(t.entries) {
+		return Entry{}, false
+	}
+	return t.entries[n-1], true
 }
