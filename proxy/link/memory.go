@@ -30,7 +30,8 @@ type Memory struct {
 	mu       sync.Mutex
 	bound    map[netip.AddrPort]receiver
 	underWay []packet // in the order they are due
-	carrying bool     // a goroutine delivers underWay
+	arriving []packet // those that are due now
+	carrying bool     // a timer is set for the next one
 	lastPort uint16
 }
 
@@ -144,66 +145,63 @@ func (m *Memory) release(a netip.AddrPort, r receiver) {
 	}
 }
 
-// send puts a datagram on its way. The goroutine that carries lives only while something is under way,
-// so that a bubble can end without the network being closed.
+// send puts a datagram on its way.
 func (m *Memory) send(from, to netip.AddrPort, b []byte) {
 	latency := m.Latency
 	if latency <= 0 {
 		latency = DefaultLatency
 	}
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	if len(m.underWay) == maxUnderWay {
-		m.mu.Unlock()
 		m.lost(from, to, b, "too many datagrams are under way")
 		return
 	}
 	m.underWay = append(m.underWay, packet{time.Now().Add(latency), from, to, bytes.Clone(b)})
-	start := !m.carrying
-	m.carrying = true
-	m.mu.Unlock()
-	if start {
-		go m.carry()
+	if !m.carrying {
+		m.carrying = true
+		time.AfterFunc(latency, m.carry)
 	}
 }
 
+// carry delivers one datagram and sets the timer for the next. Between two there is always a moment,
+// in which in virtual time everybody finishes with the first. No goroutine waits here: one that did
+// could not end any more when the bubble does.
 func (m *Memory) carry() {
-	for {
-		m.mu.Lock()
-		if len(m.underWay) == 0 {
-			m.underWay, m.carrying = nil, false
-			m.mu.Unlock()
-			return
-		}
-		due := m.underWay[0].due
-		m.mu.Unlock()
-		time.Sleep(time.Until(due))
-		for _, p := range m.arriving(due) {
-			m.mu.Lock()
-			r := m.bound[p.to]
-			m.mu.Unlock()
-			if r == nil {
-				m.lost(p.from, p.to, p.datagram, "nobody listens on "+p.to.String())
-				continue
-			}
-			r.deliver(p.from, p.datagram)
-			// In virtual time this lets everybody finish with this datagram before the next one comes.
-			time.Sleep(time.Nanosecond)
-		}
+	p, r := m.next()
+	if r != nil {
+		r.deliver(p.from, p.datagram)
+	} else {
+		m.lost(p.from, p.to, p.datagram, "nobody listens on "+p.to.String())
 	}
-}
-
-// arriving takes the datagrams that are due at one instant.
-func (m *Memory) arriving(due time.Time) []packet {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := 0
-	for n < len(m.underWay) && m.underWay[n].due.Equal(due) {
-		n++
+	switch {
+	case len(m.arriving) > 0:
+		time.AfterFunc(time.Nanosecond, m.carry)
+	case len(m.underWay) > 0:
+		time.AfterFunc(max(time.Until(m.underWay[0].due), time.Nanosecond), m.carry)
+	default:
+		m.underWay, m.arriving, m.carrying = nil, nil, false
 	}
-	now := slices.Clone(m.underWay[:n])
-	m.underWay = m.underWay[n:]
-	slices.SortStableFunc(now, func(a, b packet) int { return a.from.Compare(b.from) })
-	return now
+}
+
+// next takes the datagram that arrives now and whoever holds its address.
+func (m *Memory) next() (packet, receiver) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.arriving) == 0 {
+		n := 1
+		for n < len(m.underWay) && m.underWay[n].due.Equal(m.underWay[0].due) {
+			n++
+		}
+		m.arriving = slices.Clone(m.underWay[:n])
+		m.underWay = m.underWay[n:]
+		slices.SortStableFunc(m.arriving, func(a, b packet) int { return a.from.Compare(b.from) })
+	}
+	p := m.arriving[0]
+	m.arriving = m.arriving[1:]
+	return p, m.bound[p.to]
 }
 
 type memoryListener struct {
