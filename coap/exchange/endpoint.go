@@ -1,63 +1,54 @@
 package exchange
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/lwm2mspec/lwm2mspec/coap"
 )
 
-// Endpoint serves and sends on one connection.
+// Endpoint serves and sends on one connection. Its methods may be called from any goroutine, except
+// that Close must not be called from a handler.
 type Endpoint struct {
 	conn net.Conn
 	cfg  Config
 	done chan struct{}
+	work sync.WaitGroup // answers that are sent later
 
-	mu        sync.Mutex
+	mu        sync.Mutex // never held while waiting or writing
+	policy    Policy
 	rand      *rand.Rand
 	messageID uint16
-	pending   map[string]*pending // requests of ours by token
-	awaiting  map[uint16]*pending // Confirmable messages of ours by message ID
+	token     []byte               // the one of Policy.ReuseToken
+	requests  map[string]*outgoing // requests of ours without a response, by token
+	awaiting  map[uint16]*outgoing // messages of ours that may be acknowledged or reset, by message ID
 	observing map[string]*Observation
-	seen      map[uint16]*received // the peer's messages, for deduplication
-	order     []uint16             // of seen, oldest first
+	past      past // message IDs of ours that nobody waits for any more
+	memory    *memory
+	turns     turns
+	delayed   int // goroutines of work
 	err       error
 }
 
-// pending is a message of ours that waits for something of the peer.
-type pending struct {
-	acked    chan struct{} // closed by an acknowledgement
-	reset    chan struct{} // closed by a Reset
-	response chan coap.View
-	once     sync.Once
-}
-
-// received is a message of the peer that may come again.
-type received struct {
-	at    time.Time
-	raw   []byte
-	reply []byte // nil while there is none
-}
-
-const rememberedMessages = 4096 // bounds the deduplication memory against a peer that floods
+// maxDelayed bounds the answers that wait to be sent later; beyond it they are sent at once, or not at
+// all when they can only be sent later.
+const maxDelayed = 64
 
 // New makes an endpoint and starts reading. It ends when the connection does, or by Close.
 func New(conn net.Conn, cfg Config) *Endpoint {
-	if cfg.Timing == (Timing{}) {
-		cfg.Timing = DefaultTiming
+	cfg.Timing = cfg.Timing.withDefaults()
+	if cfg.ResponseTimeout == 0 {
+		cfg.ResponseTimeout = cfg.Timing.MaxTransmitWait()
 	}
 	r := rand.New(rand.NewPCG(cfg.Seed, 0x6c776d326d))
 	e := &Endpoint{
-		conn: conn, cfg: cfg, done: make(chan struct{}), rand: r, messageID: uint16(r.Uint32()),
-		pending: map[string]*pending{}, awaiting: map[uint16]*pending{},
-		observing: map[string]*Observation{}, seen: map[uint16]*received{},
+		conn: conn, cfg: cfg, policy: cfg.Policy, done: make(chan struct{}), rand: r, messageID: uint16(r.Uint32()),
+		requests: map[string]*outgoing{}, awaiting: map[uint16]*outgoing{},
+		observing: map[string]*Observation{}, memory: newMemory(),
 	}
 	go e.read()
 	return e
@@ -72,18 +63,47 @@ func (e *Endpoint) Err() error { e.mu.Lock(); defer e.mu.Unlock(); return e.err 
 // Conn is the connection the endpoint was made with.
 func (e *Endpoint) Conn() net.Conn { return e.conn }
 
-// Close ends the endpoint and its connection and waits until reading has stopped.
+// Close ends the endpoint and its connection and waits until nothing of it runs any more.
 func (e *Endpoint) Close() error {
 	err := e.conn.Close()
 	<-e.done
+	e.work.Wait()
 	return err
 }
 
-// NextMessageID takes the next message ID.
+// Policy is the policy in force.
+func (e *Endpoint) Policy() Policy { e.mu.Lock(); defer e.mu.Unlock(); return e.policy }
+
+// SetPolicy puts another policy in force; a message that is being sent keeps its own.
+func (e *Endpoint) SetPolicy(p Policy) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.policy = p
+	e.turns.admit(e.limit())
+}
+
+// PeerRestarted forgets which messages the peer has sent. A device that was restarted may begin with
+// the very message it began with last time; until its message IDs have expired that looks like a
+// repetition (RFC 7252 section 4.5).
+func (e *Endpoint) PeerRestarted() { e.mu.Lock(); defer e.mu.Unlock(); e.memory.clear() }
+
+// NextMessageID takes the next message ID that no message under way has.
 func (e *Endpoint) NextMessageID() uint16 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.messageID++
+	return e.nextMessageID()
+}
+
+func (e *Endpoint) nextMessageID() uint16 {
+	if e.policy.ReuseMessageID {
+		return e.messageID
+	}
+	for range 1 << 16 {
+		e.messageID++
+		if e.awaiting[e.messageID] == nil {
+			break
+		}
+	}
 	return e.messageID
 }
 
@@ -91,23 +111,31 @@ func (e *Endpoint) NextMessageID() uint16 {
 func (e *Endpoint) NewToken() []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.cfg.Policy.NoToken {
-		if _, used := e.pending[""]; !used && e.observing[""] == nil {
-			return []byte{}
-		}
+	if e.policy.NoToken && e.free("") {
+		return []byte{}
 	}
-	n := e.cfg.Policy.TokenLength
+	if e.policy.ReuseToken && e.token != nil {
+		return e.token
+	}
+	n := e.policy.TokenLength
 	if n < 1 || n > 8 {
 		n = 8
 	}
-	for {
+	for try := 0; ; try++ {
+		if try == 256 { // so short that they are used up
+			n = 8
+		}
 		var b [8]byte
 		binary.BigEndian.PutUint64(b[:], e.rand.Uint64())
-		t := b[:n:n]
-		if _, used := e.pending[string(t)]; !used && e.observing[string(t)] == nil {
+		if t := b[:n:n]; e.free(string(t)) {
+			e.token = t
 			return t
 		}
 	}
+}
+
+func (e *Endpoint) free(token string) bool {
+	return e.requests[token] == nil && e.observing[token] == nil
 }
 
 // Send writes a message exactly as it stands and keeps no state of it.
@@ -121,8 +149,10 @@ func (e *Endpoint) Send(m coap.Message) error {
 
 // SendRaw writes any bytes at all: the way to malformed messages.
 func (e *Endpoint) SendRaw(b []byte) error {
-	_, err := e.conn.Write(b)
-	return err
+	if _, err := e.conn.Write(b); err != nil {
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return nil
 }
 
 func (e *Endpoint) read() {
@@ -130,42 +160,30 @@ func (e *Endpoint) read() {
 	buf := make([]byte, 65536)
 	for {
 		n, err := e.conn.Read(buf)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			continue
-		}
 		if err != nil {
 			e.end(fmt.Errorf("%w: %w", ErrClosed, err))
 			return
 		}
-		if !e.receive(coap.Decode(buf[:n])) {
+		if !e.take(coap.Decode(buf[:n])) {
 			return
 		}
 	}
 }
 
-// receive handles one datagram; false ends the endpoint.
-func (e *Endpoint) receive(v coap.View) (ok bool) {
-	if e.cfg.OnPanic != nil {
-		defer func() {
-			if p := recover(); p != nil {
-				e.cfg.OnPanic(p)
-				e.end(fmt.Errorf("%w: a handler failed: %v", ErrClosed, p))
-				_ = e.conn.Close()
-			}
-		}()
+// take handles one datagram; false ends the endpoint.
+func (e *Endpoint) take(v coap.View) (ok bool) {
+	if e.cfg.OnPanic == nil {
+		e.receive(v)
+		return true
 	}
-	switch {
-	case v.Malformed():
-		if v.Type == coap.Confirmable && len(v.Raw) >= 4 && v.Version == 1 {
-			e.reply(v, coap.Message{Type: coap.Reset, MessageID: v.MessageID})
+	defer func() {
+		if p := recover(); p != nil {
+			e.cfg.OnPanic(p)
+			e.end(fmt.Errorf("%w: a handler failed: %v", ErrClosed, p))
+			_ = e.conn.Close()
 		}
-	case v.Code == coap.Empty:
-		e.empty(v)
-	case v.Code.IsRequest():
-		e.request(v)
-	case v.Code.IsResponse():
-		e.response(v)
-	}
+	}()
+	e.receive(v)
 	return true
 }
 
@@ -181,177 +199,63 @@ func (e *Endpoint) end(err error) {
 	clear(e.observing)
 }
 
-// empty handles acknowledgements, Resets and pings.
-func (e *Endpoint) empty(v coap.View) {
-	switch v.Type {
-	case coap.Confirmable: // ping (RFC 7252 section 4.3)
-		e.reply(v, coap.Message{Type: coap.Reset, MessageID: v.MessageID})
-	case coap.Acknowledgement:
-		e.mu.Lock()
-		p := e.awaiting[v.MessageID]
-		delete(e.awaiting, v.MessageID)
-		e.mu.Unlock()
-		if p != nil {
-			p.once.Do(func() { close(p.acked) })
-		}
-	case coap.Reset:
-		e.mu.Lock()
-		p := e.awaiting[v.MessageID]
-		delete(e.awaiting, v.MessageID)
-		e.mu.Unlock()
-		if p != nil {
-			p.once.Do(func() { close(p.reset) })
-		} else if e.cfg.OnReset != nil {
-			e.cfg.OnReset(v.MessageID)
-		}
-	case coap.NonConfirmable: // malformed, handled before
-	}
-}
-
-// request deduplicates by message ID (RFC 7252 section 4.5) and hands the request on.
-func (e *Endpoint) request(v coap.View) {
-	if again, reply := e.remember(v); again && !e.cfg.Policy.NoDeduplication {
-		if reply != nil {
-			_ = e.SendRaw(reply)
-		}
-		return
-	}
-	r := &Request{View: v, endpoint: e}
-	if e.cfg.Handle == nil {
-		_ = r.Respond(coap.Message{Code: coap.NotImplemented})
-		return
-	}
-	e.cfg.Handle(r)
-}
-
-// response hands a response to the request or the observation that has its token, and acknowledges it
-// when it is Confirmable; nobody's response is rejected by a Reset (RFC 7252 sections 4.2, 5.3.2).
-func (e *Endpoint) response(v coap.View) {
-	again, reply := false, []byte(nil)
-	if v.Type != coap.Acknowledgement {
-		if again, reply = e.remember(v); again && reply != nil {
-			_ = e.SendRaw(reply)
-			return
-		}
-	}
-	e.mu.Lock()
-	p := e.pending[string(v.Token)]
-	o := e.observing[string(v.Token)]
-	acked := e.awaiting[v.MessageID]
-	if v.Type == coap.Acknowledgement {
-		delete(e.awaiting, v.MessageID)
-		if acked != p {
-			p, o = nil, nil // a piggybacked response matches by message ID and token
-		}
-	}
-	e.mu.Unlock()
-	taken := false
-	switch {
-	case p != nil:
-		select {
-		case p.response <- v:
-			taken = true
-		default: // it has its response already
-			taken = v.Type != coap.Confirmable
-		}
-	case o != nil:
-		taken = o.deliver(v)
-	}
-	switch {
-	case v.Type == coap.Acknowledgement:
-	case !taken:
-		e.reply(v, coap.Message{Type: coap.Reset, MessageID: v.MessageID})
-	case v.Type == coap.Confirmable && !e.cfg.Policy.NoAcknowledgement:
-		e.reply(v, coap.Message{Type: coap.Acknowledgement, MessageID: v.MessageID})
-	}
-}
-
-// remember says whether the same message came before within its lifetime, and what it was answered.
-func (e *Endpoint) remember(v coap.View) (again bool, reply []byte) {
+// later runs f after d in a goroutine that Close waits for, unless the endpoint ends before; false
+// means that too much is waiting already.
+func (e *Endpoint) later(d time.Duration, f func()) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := time.Now()
-	for len(e.order) > 0 && (len(e.order) > rememberedMessages || now.Sub(e.seen[e.order[0]].at) > e.cfg.Timing.ExchangeLifetime) {
-		delete(e.seen, e.order[0])
-		e.order = e.order[1:]
+	if e.err != nil || e.delayed >= maxDelayed {
+		return false
 	}
-	if r, ok := e.seen[v.MessageID]; ok {
-		if string(r.raw) == string(v.Raw) {
-			return true, r.reply
+	e.delayed++
+	e.work.Add(1)
+	go func() {
+		defer e.work.Done()
+		defer func() { e.mu.Lock(); e.delayed--; e.mu.Unlock() }()
+		if e.pause(d) {
+			f()
 		}
-		// Another message under a used ID: the peer's fault, which the trace shows; serve it.
-		r.raw, r.reply = v.Raw, nil
-		return false, nil
-	}
-	e.seen[v.MessageID] = &received{at: now, raw: v.Raw}
-	e.order = append(e.order, v.MessageID)
-	return false, nil
+	}()
+	return true
 }
 
-// reply sends the message-layer answer to v and remembers it for duplicates.
-func (e *Endpoint) reply(v coap.View, m coap.Message) {
-	if e.cfg.Policy.WrongMessageID && m.Type == coap.Acknowledgement {
-		m.MessageID++
+// pause waits; false means that the endpoint has ended meanwhile.
+func (e *Endpoint) pause(d time.Duration) bool {
+	if d <= 0 {
+		return e.Err() == nil
 	}
-	if b, err := coap.Encode(m); err == nil {
-		_ = e.answer(v, b)
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-e.done:
+		return false
 	}
 }
 
-func (e *Endpoint) answer(v coap.View, b []byte) error {
-	e.mu.Lock()
-	if r, ok := e.seen[v.MessageID]; ok {
-		r.reply = b
-	}
-	e.mu.Unlock()
-	err := e.SendRaw(b)
-	if e.cfg.Policy.Repeat && err == nil {
-		err = e.SendRaw(b)
-	}
-	return err
+// past is a ring of message IDs. The zero value holds nothing.
+type past struct {
+	ids  [64]uint16
+	next int
+	full bool
 }
 
-// transmit sends a Confirmable message until it is acknowledged, reset or given up (RFC 7252 section
-// 4.2); p.acked, p.reset or p.response end it.
-func (e *Endpoint) transmit(ctx context.Context, m coap.Message, p *pending) (*coap.View, error) {
-	b, err := coap.Encode(m)
-	if err != nil {
-		return nil, err
+func (p *past) add(id uint16) {
+	p.ids[p.next] = id
+	p.next = (p.next + 1) % len(p.ids)
+	p.full = p.full || p.next == 0
+}
+
+func (p *past) has(id uint16) bool {
+	n := p.next
+	if p.full {
+		n = len(p.ids)
 	}
-	e.mu.Lock()
-	e.awaiting[m.MessageID] = p
-	factor := 1 + e.rand.Float64()*(e.cfg.Timing.ACKRandomFactor-1)
-	e.mu.Unlock()
-	defer func() { e.mu.Lock(); delete(e.awaiting, m.MessageID); e.mu.Unlock() }()
-	wait := time.Duration(float64(e.cfg.Timing.ACKTimeout) * factor)
-	for n := 0; ; n++ {
-		if n == 0 || !e.cfg.Policy.NoRetransmit {
-			if err := e.SendRaw(b); err != nil {
-				return nil, fmt.Errorf("%w: %w", ErrClosed, err)
-			}
+	for _, i := range p.ids[:n] {
+		if i == id {
+			return true
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-p.acked:
-			t.Stop()
-			return nil, nil
-		case <-p.reset:
-			t.Stop()
-			return nil, ErrReset
-		case v := <-p.response:
-			t.Stop()
-			return &v, nil
-		case <-ctx.Done():
-			t.Stop()
-			return nil, fmt.Errorf("%w: %w", ErrTimeout, context.Cause(ctx))
-		case <-e.done:
-			t.Stop()
-			return nil, e.Err()
-		case <-t.C:
-		}
-		if n == e.cfg.Timing.MaxRetransmit {
-			return nil, fmt.Errorf("%w after %d transmissions", ErrTimeout, n+1)
-		}
-		wait *= 2
 	}
+	return false
 }

@@ -22,19 +22,24 @@ type Observation struct {
 
 // Observe sends a GET or FETCH with Observe 0, which it adds unless the message has the option. The
 // observation takes notifications even when the first response lacks the Observe option: what the
-// peer then sends is to be seen.
-func (e *Endpoint) Observe(ctx context.Context, m coap.Message) (*Observation, Exchanged, error) {
+// peer then sends is to be seen. It is never nil, but over already when there is an error or the
+// response is none of success.
+func (e *Endpoint) Observe(ctx context.Context, m coap.Message, options ...CallOption) (*Observation, Exchanged, error) {
 	if _, has := m.Get(coap.Observe); !has {
 		m.AddUint(coap.Observe, 0)
 	}
 	if m.Token == nil {
 		m.Token = e.NewToken()
 	}
-	o := &Observation{endpoint: e, ch: make(chan coap.View, queuedNotifications)}
+	o := &Observation{Request: m, endpoint: e, ch: make(chan coap.View, queuedNotifications)}
 	e.mu.Lock()
+	// The one it replaces goes on under another hand, as the peer replaces it (RFC 7641 section 4.1).
+	if was := e.observing[string(m.Token)]; was != nil {
+		was.end()
+	}
 	e.observing[string(m.Token)] = o
 	e.mu.Unlock()
-	did, err := e.Do(ctx, m)
+	did, err := e.Do(ctx, m, options...)
 	o.Request, o.First = did.Request, did.Response
 	if err != nil || did.Response.Code.Class() != 2 {
 		o.Forget()
@@ -42,25 +47,26 @@ func (e *Endpoint) Observe(ctx context.Context, m coap.Message) (*Observation, E
 	return o, did, err
 }
 
-// Notifications gives what the peer sent under the observation's token, closed with it.
+// Notifications gives what the peer sent under the observation's token. It is closed when the
+// observation is over: by Cancel, by Forget, behind a notification with an error code (RFC 7641
+// section 4.2), and with the endpoint.
 func (o *Observation) Notifications() <-chan coap.View { return o.ch }
 
 // Cancel ends the observation by a request with Observe 1 under the same token (RFC 7641 section 3.6).
-func (o *Observation) Cancel(ctx context.Context) (Exchanged, error) {
+func (o *Observation) Cancel(ctx context.Context, options ...CallOption) (Exchanged, error) {
 	m := o.Request
-	m.Options = append([]coap.Option(nil), m.Options...)
-	m.Remove(coap.Observe)
-	m.AddUint(coap.Observe, 1)
-	did, err := o.endpoint.Do(ctx, m)
+	m.SetUint(coap.Observe, 1)
+	did, err := o.endpoint.Do(ctx, m, options...)
 	o.Forget()
 	return did, err
 }
 
 // Forget drops the observation here; the peer's next notification is answered by a Reset.
 func (o *Observation) Forget() {
+	token := string(o.Request.Token)
 	o.endpoint.mu.Lock()
-	if o.endpoint.observing[string(o.Request.Token)] == o {
-		delete(o.endpoint.observing, string(o.Request.Token))
+	if o.endpoint.observing[token] == o {
+		delete(o.endpoint.observing, token)
 	}
 	o.endpoint.mu.Unlock()
 	o.end()
@@ -75,18 +81,28 @@ func (o *Observation) end() {
 	}
 }
 
-// deliver queues a notification; false means that the observation is over.
-func (o *Observation) deliver(v coap.View) bool {
+// deliver queues a notification. An error code and a notification that had to be rejected are the last.
+func (o *Observation) deliver(a answer) {
+	if a.err == nil {
+		o.push(a.view)
+	}
+	if a.err != nil || a.view.Code.Class() != 2 {
+		o.Forget()
+	}
+}
+
+func (o *Observation) push(v coap.View) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ended {
-		return false
+	for !o.ended {
+		select {
+		case o.ch <- v:
+			return
+		default:
+		}
+		select {
+		case <-o.ch:
+		default:
+		}
 	}
-	select {
-	case o.ch <- v:
-	default:
-		<-o.ch
-		o.ch <- v
-	}
-	return true
 }

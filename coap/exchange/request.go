@@ -1,155 +1,184 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
-	"fmt"
+	"errors"
+	"sync"
 	"time"
 
 	"github.com/lwm2mspec/lwm2mspec/coap"
 )
 
-func newPending() *pending {
-	return &pending{acked: make(chan struct{}), reset: make(chan struct{}), response: make(chan coap.View, 1)}
-}
-
-// Do sends a request and returns the final response to it, piggybacked or separate. The message ID is
-// always the endpoint's next; the token is made unless the message has one. Request is set whatever
-// happens. The errors are ErrReset, ErrTimeout and ErrClosed, wrapped.
-func (e *Endpoint) Do(ctx context.Context, m coap.Message) (Exchanged, error) {
-	if m.Token == nil {
-		m.Token = e.NewToken()
-	}
-	m.MessageID = e.NextMessageID()
-	p := newPending()
-	e.mu.Lock()
-	e.pending[string(m.Token)] = p
-	e.mu.Unlock()
-	defer func() {
-		e.mu.Lock()
-		if e.pending[string(m.Token)] == p {
-			delete(e.pending, string(m.Token))
-		}
-		e.mu.Unlock()
-	}()
-	v, err := e.perform(ctx, m, p)
-	if err != nil {
-		return Exchanged{Request: m}, fmt.Errorf("%s: %w", m.Code.Name(), err)
-	}
-	return Exchanged{Request: m, Response: v}, nil
-}
-
-func (e *Endpoint) perform(ctx context.Context, m coap.Message, p *pending) (coap.View, error) {
-	if m.Type == coap.Confirmable {
-		v, err := e.transmit(ctx, m, p)
-		if err != nil {
-			return coap.View{}, err
-		}
-		if v != nil {
-			return *v, nil
-		}
-	} else if err := e.Send(m); err != nil {
-		return coap.View{}, fmt.Errorf("%w: %w", ErrClosed, err)
-	}
-	// Acknowledged: the separate response comes in its own time, which the peer bounds by its own
-	// retransmissions; nothing is repeated from here.
-	t := time.NewTimer(e.cfg.Timing.MaxTransmitWait())
-	defer t.Stop()
-	select {
-	case v := <-p.response:
-		return v, nil
-	case <-p.reset:
-		return coap.View{}, ErrReset
-	case <-t.C:
-		return coap.View{}, fmt.Errorf("%w after the acknowledgement", ErrTimeout)
-	case <-ctx.Done():
-		return coap.View{}, fmt.Errorf("%w: %w", ErrTimeout, context.Cause(ctx))
-	case <-e.done:
-		return coap.View{}, e.Err()
-	}
-}
-
-// Notify sends a notification or another response of ours outside of a request. Confirmable, it waits
-// for the acknowledgement; a Reset is ErrReset. The message ID is the endpoint's next.
-func (e *Endpoint) Notify(ctx context.Context, m coap.Message) (coap.Message, error) {
-	m.MessageID = e.NextMessageID()
-	if m.Type != coap.Confirmable {
-		return m, e.Send(m)
-	}
-	_, err := e.transmit(ctx, m, newPending())
-	return m, err
-}
-
-// Request is a request of the peer. It is answered once, at once or later.
+// Request is a request of the peer. It is answered once, at once or later. A Confirmable request that
+// Handle keeps is acknowledged after half of ACK_TIMEOUT, so that the peer does not repeat itself.
 type Request struct {
 	coap.View
-	endpoint *Endpoint
+	endpoint   *Endpoint
+	remembered *remembered
+
+	mu       sync.Mutex
+	answered bool
+	acked    bool
+	late     *time.Timer
 }
+
+var errBusy = errors.New("too many responses wait to be sent")
+
+// secondResponseAfter is how long Policy.SecondResponse waits, for the order to be certain.
+const secondResponseAfter = 10 * time.Millisecond
 
 // Endpoint is where the request came in.
 func (r *Request) Endpoint() *Endpoint { return r.endpoint }
 
-// Respond sends the response: piggybacked on the acknowledgement of a Confirmable request, as a
-// Non-confirmable message otherwise, or as the policy says. Type, token and message ID are set here.
+// Respond sends the response: piggybacked on the acknowledgement of a Confirmable request unless that
+// has gone out already, Non-confirmable to a Non-confirmable request, or as the policy says. Type,
+// token and message ID are set here. It does not wait for a separate response to be acknowledged.
 func (r *Request) Respond(m coap.Message) error {
-	e, p := r.endpoint, r.endpoint.cfg.Policy
-	m.Token = r.Token
-	if p.WrongToken {
-		m.Token = append([]byte{0xba, 0xd0}, r.Token...)[:min(8, len(r.Token)+2)]
-	}
-	switch {
-	case p.NoAcknowledgement:
-		return nil
-	case r.Type != coap.Confirmable:
-		m.Type, m.MessageID = coap.NonConfirmable, e.NextMessageID()
-	case p.Separate > 0:
-		r.separate(m)
-		return nil
-	default:
-		m.Type, m.MessageID = coap.Acknowledgement, r.MessageID
-		if p.WrongMessageID {
-			m.MessageID++
-		}
-	}
-	b, err := coap.Encode(m)
+	e, p := r.endpoint, r.endpoint.Policy()
+	acked, err := r.settle()
 	if err != nil {
 		return err
 	}
-	return e.answer(r.View, b)
+	m.Token = r.token(p)
+	if p.SecondResponse {
+		defer e.later(p.ACKDelay+p.Separate+secondResponseAfter, func() {
+			again := m
+			again.Type = coap.NonConfirmable
+			_, _ = e.Notify(context.Background(), again)
+		})
+	}
+	switch {
+	case r.Type != coap.Confirmable:
+		m.Type = coap.NonConfirmable
+		if p.ConfirmResponses {
+			m.Type = coap.Confirmable
+		}
+		return r.separate(m, p, true, 0)
+	case p.NoAcknowledgement:
+		return nil
+	case p.UnacknowledgedNON:
+		m.Type = coap.NonConfirmable
+		return r.separate(m, p, true, 0)
+	case acked || p.Separate > 0:
+		m.Type = coap.Confirmable
+		if p.SeparateNON {
+			m.Type = coap.NonConfirmable
+		}
+		err := r.separate(m, p, acked, p.Separate)
+		if acked || !errors.Is(err, errBusy) {
+			return err
+		}
+	}
+	m.Type, m.MessageID = coap.Acknowledgement, r.MessageID
+	return e.reply(r.remembered, m, 0)
 }
 
-// separate acknowledges now and responds after the policy's delay, or the other way round.
-func (r *Request) separate(m coap.Message) {
-	e, p := r.endpoint, r.endpoint.cfg.Policy
-	m.Type = coap.Confirmable
-	if p.SeparateNON {
-		m.Type = coap.NonConfirmable
+// RespondSeparate acknowledges a Confirmable request at once and sends the response this much later,
+// Confirmable or not, whatever the policy says of it.
+func (r *Request) RespondSeparate(m coap.Message, confirmable bool, delay time.Duration) error {
+	p := r.endpoint.Policy()
+	acked, err := r.settle()
+	if err != nil {
+		return err
 	}
-	ack := func() { e.reply(r.View, coap.Message{Type: coap.Acknowledgement, MessageID: r.MessageID}) }
-	if !p.ResponseFirst {
-		ack()
+	m.Token = r.token(p)
+	m.Type = coap.NonConfirmable
+	if confirmable {
+		m.Type = coap.Confirmable
 	}
-	go func() {
-		t := time.NewTimer(p.Separate)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-e.done:
-			return
+	return r.separate(m, p, acked || r.Type != coap.Confirmable, delay)
+}
+
+// separate sends a response as a message of its own, behind the acknowledgement unless that has been
+// sent or the policy turns them round.
+func (r *Request) separate(m coap.Message, p Policy, acked bool, delay time.Duration) error {
+	e := r.endpoint
+	o := newOutgoing(m)
+	if acked && delay <= 0 && m.Type != coap.Confirmable {
+		_, err := e.exchange(context.Background(), o, nil) // which does not wait
+		return err
+	}
+	first := p.ResponseFirst && p.Separate > 0 && !acked
+	if first {
+		o.sent = func() { e.later(p.Separate, r.acknowledge) }
+	}
+	ok := e.later(0, func() {
+		if !acked && !first {
+			r.acknowledge()
 		}
-		if p.ResponseFirst {
-			time.AfterFunc(p.Separate, ack)
+		if e.pause(delay) {
+			// Whether the peer acknowledges it or not, nobody waits for it here.
+			_, _ = e.exchange(context.Background(), o, nil)
 		}
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		_, _ = e.Notify(ctx, m) // the peer that does not acknowledge has been told often enough
-	}()
+	})
+	if !ok {
+		return errBusy
+	}
+	return nil
+}
+
+// Acknowledge sends the empty acknowledgement of a Confirmable request now; the response is then
+// separate. What has been acknowledged or answered is left alone.
+func (r *Request) Acknowledge() {
+	r.mu.Lock()
+	again := r.Type != coap.Confirmable || r.answered || r.acked
+	r.acked = r.acked || !again
+	r.mu.Unlock()
+	if !again {
+		r.acknowledge()
+	}
+}
+
+func (r *Request) acknowledge() {
+	if !r.endpoint.Policy().NoAcknowledgement {
+		r.endpoint.acknowledge(r.View, r.remembered)
+	}
 }
 
 // Reset rejects the request.
 func (r *Request) Reset() error {
-	b, err := coap.Encode(coap.Message{Type: coap.Reset, MessageID: r.MessageID})
-	if err != nil {
+	if _, err := r.settle(); err != nil {
 		return err
 	}
-	return r.endpoint.answer(r.View, b)
+	return r.endpoint.reply(r.remembered, coap.Message{Type: coap.Reset, MessageID: r.MessageID}, 0)
+}
+
+// Ignore leaves the request without any answer, now and later.
+func (r *Request) Ignore() { _, _ = r.settle() }
+
+// settle marks the request as answered and says whether it has been acknowledged before.
+func (r *Request) settle() (acked bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.answered {
+		return r.acked, ErrAnswered
+	}
+	r.answered = true
+	if r.late != nil {
+		r.late.Stop()
+	}
+	return r.acked, nil
+}
+
+// handled is called when the handler has returned.
+func (r *Request) handled() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.answered && !r.acked && r.Type == coap.Confirmable {
+		r.late = time.AfterFunc(r.endpoint.cfg.Timing.ACKTimeout/2, r.Acknowledge)
+	}
+}
+
+// token is the request's, or another one if the policy wants it wrong.
+func (r *Request) token(p Policy) []byte {
+	if !p.WrongToken {
+		return r.Token
+	}
+	t := bytes.Clone(r.Token)
+	if len(t) == 0 {
+		return []byte{0xff}
+	}
+	t[0] ^= 0xff
+	return t
 }
