@@ -27,7 +27,7 @@ type Tree struct {
 func (t *Tree) Add(p Path, v Value) { t.Nodes = append(t.Nodes, Node{Path: p, Value: v, Offset: -1}) }
 
 // Get gives the last value at exactly this path.
-func (t *Tree) Get(p Path) (Value, bool) {
+func (t Tree) Get(p Path) (Value, bool) {
 	for i := len(t.Nodes) - 1; i >= 0; i-- {
 		if n := t.Nodes[i]; n.Path == p && n.Value.Type() != None {
 			return n.Value, true
@@ -37,12 +37,12 @@ func (t *Tree) Get(p Path) (Value, bool) {
 }
 
 // Has reports whether the payload names p or anything below it.
-func (t *Tree) Has(p Path) bool {
+func (t Tree) Has(p Path) bool {
 	return slices.ContainsFunc(t.Nodes, func(n Node) bool { return p.Contains(n.Path) })
 }
 
 // Under gives the nodes at and below p, in payload order.
-func (t *Tree) Under(p Path) []Node {
+func (t Tree) Under(p Path) []Node {
 	var out []Node
 	for _, n := range t.Nodes {
 		if p.Contains(n.Path) {
@@ -53,7 +53,7 @@ func (t *Tree) Under(p Path) []Node {
 }
 
 // Children gives the distinct paths one level below p that the payload names, sorted.
-func (t *Tree) Children(p Path) []Path {
+func (t Tree) Children(p Path) []Path {
 	seen := map[Path]bool{}
 	var out []Path
 	for _, n := range t.Nodes {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/lwm2mspec/lwm2mspec/coap"
 	"github.com/lwm2mspec/lwm2mspec/coap/exchange"
+	"github.com/lwm2mspec/lwm2mspec/coap/security/handshake"
 	"github.com/lwm2mspec/lwm2mspec/lwm2m"
 	"github.com/lwm2mspec/lwm2mspec/lwm2m/codec"
 	"github.com/lwm2mspec/lwm2mspec/lwm2m/linkformat"
@@ -66,17 +67,17 @@ type Behaviour struct {
 	IgnoreAttributes   bool // answers Write-Attributes and attaches nothing
 	NoNotifications    bool
 	NoObserveOption    bool
-	OfferOnly          []uint16 // cipher suites of a client
-	PlainToo           bool     // sends a plain CoAP message on a secured flow
-	SecondRegister     bool     // sends Register twice
-	NoLocation         bool     // a server's 2.01 has no Location-Path
-	LocationElsewhere  bool     // a server's location is not below /rd
-	LoseLocation       bool     // a server does not know the location it gave
-	NeverExpires       bool     // a server keeps registrations for ever
-	ExpiresEarly       bool     // a server drops registrations after half their lifetime
-	KeepsDeregistered  bool     // a server keeps what was de-registered
-	ResetNotifications bool     // a server rejects notifications
-	NoFinish           bool     // a bootstrap server sends no Finish
-	FinishPayload      bool     // a bootstrap server's Finish has a payload
-	IgnoreConsistency  bool     // a client answers Finish with 2.04 whatever it has
+	OfferOnly          []handshake.Suite // cipher suites of a client
+	PlainToo           bool              // sends a plain CoAP message on a secured flow
+	SecondRegister     bool              // sends Register twice
+	NoLocation         bool              // a server's 2.01 has no Location-Path
+	LocationElsewhere  bool              // a server's location is not below /rd
+	LoseLocation       bool              // a server does not know the location it gave
+	NeverExpires       bool              // a server keeps registrations for ever
+	ExpiresEarly       bool              // a server drops registrations after half their lifetime
+	KeepsDeregistered  bool              // a server keeps what was de-registered
+	ResetNotifications bool              // a server rejects notifications
+	NoFinish           bool              // a bootstrap server sends no Finish
+	FinishPayload      bool              // a bootstrap server's Finish has a payload
+	IgnoreConsistency  bool              // a client answers Finish with 2.04 whatever it has
 }
