@@ -50,7 +50,7 @@ func TestRetransmission(t *testing.T) {
 			}
 			p.hearNothing(16*timeout - 1)
 			p.open(ch)
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			r := p.ended(ch)
 			if !errors.Is(r.err, ErrTimeout) || r.at != 31*timeout || r.Request.MessageID != first.MessageID {
 				t.Errorf("it ended after %v with %v", r.at, r.err)
