@@ -87,8 +87,13 @@ func (e *HandshakeError) Error() string {
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
 // Server runs the server's side of a handshake over conn, which carries one datagram per Read and
-// Write. ctx bounds it; an error is a *HandshakeError, and conn is closed then.
+// Write. ctx bounds it; when it fails conn is closed, and the error is a *HandshakeError unless the
+// configuration is to blame.
 func Server(ctx context.Context, conn net.Conn, cfg ServerConfig) (*Conn, error) {
+	if cfg.Keys == nil {
+		_ = conn.Close()
+		return nil, errors.New("DTLS cannot be set up: the server has no credentials")
+	}
 	w := newWatched(conn, false)
 	keys := func(identity []byte) ([]byte, error) {
 		k, err := cfg.Keys(identity)

@@ -59,13 +59,9 @@ func (m *mux) place(from netip.AddrPort, datagram []byte) string {
 	}
 	h, isHello := readHello(datagram)
 	e := m.flows[from]
-	if e != nil && isHello {
-		if !e.begins(h) {
-			e.remember(h)
-		} else if len(e.randoms) > 0 {
-			e.finish(io.EOF)
-			e = &entry{associations: e.associations}
-		}
+	if e != nil && isHello && len(e.randoms) > 0 && e.begins(h) {
+		e.finish(io.EOF)
+		e = &entry{associations: e.associations}
 	}
 	if e == nil {
 		if !isHello && looksLikeDTLS(datagram) {

@@ -20,8 +20,11 @@ func Record(conn net.Conn, t *Trace, l *Link, weAreClient bool) net.Conn {
 
 // Tap wraps a connection below the security layer: the datagrams of a DTLS handshake and its alerts
 // stand in the trace, and what is no DTLS. Those with application data do not, since Record sees them
-// in clear. Everything goes to the watcher of the link. A link without security needs no Tap.
+// in clear. Everything goes to the watcher of the link. On a link without security it does nothing.
 func Tap(conn net.Conn, t *Trace, l *Link, weAreClient bool) net.Conn {
+	if l.Watcher == nil {
+		return conn
+	}
 	e := end{conn, t, l, weAreClient}
 	e.fill()
 	return &tapped{e}

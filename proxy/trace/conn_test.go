@@ -57,7 +57,7 @@ func serve(t *testing.T, ctx context.Context, tr *trace.Trace, l link.Listener, 
 
 // respond answers requests until the connection ends.
 func respond(c net.Conn) {
-	b := make([]byte, 1500)
+	b := make([]byte, 65536)
 	for {
 		n, err := c.Read(b)
 		if err != nil {
@@ -184,6 +184,93 @@ func TestSecuredLinkOverTwoLives(t *testing.T) {
 		if d := xs[0].Request.Link.Watcher.Handshake().Diagnosis(); d != "both sides sent their Finished" {
 			t.Errorf("the diagnosis is %q", d)
 		}
+	})
+}
+
+// A client that loses its state in the middle of a handshake, or after it, ends what the server has of it
+// at once, not after a timeout.
+func TestRebootEndsTheAssociationAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		m, tr := &link.Memory{}, trace.New()
+		l, err := m.Listen(ctx, "192.0.2.1:5684")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan string, 3)
+		go func() {
+			for {
+				c, err := l.Accept(ctx)
+				if err != nil {
+					return
+				}
+				go func() {
+					k := tr.NewLink(trace.Link{Client: "client", Server: "server", Secured: true})
+					d, err := security.Server(ctx, trace.Tap(c, tr, k, false), security.ServerConfig{Keys: keysOf})
+					if err == nil {
+						_, err = d.Read(make([]byte, 100))
+						_ = d.Close()
+					}
+					ended <- fmt.Sprint(err)
+				}()
+			}
+		}()
+		start := time.Now()
+		life := func(key string) {
+			c, err := m.DialFrom(ctx, "198.51.100.9:40000", "192.0.2.1:5684")
+			if err != nil {
+				t.Fatal(err)
+			}
+			short, cancel := context.WithTimeout(ctx, 4*time.Second)
+			defer cancel()
+			_, _ = security.Client(short, c, security.ClientConfig{Identity: []byte("dev"), Key: []byte(key)})
+			_ = c.Close()
+		}
+		life("wrong")
+		life("key of dev")
+		if got := <-ended; !strings.Contains(got, "the keys do not match") || time.Since(start) > 5*time.Second {
+			t.Errorf("the half-open association ended after %s with %s", time.Since(start), got)
+		}
+		middle := time.Now()
+		life("key of dev")
+		if got := <-ended; got != "EOF" || time.Since(middle) > time.Second {
+			t.Errorf("the established association ended after %s with %s", time.Since(middle), got)
+		}
+		_ = l.Close()
+		<-ended
+	})
+}
+
+func TestLargeMessagesPassDTLS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		m, tr := &link.Memory{}, trace.New()
+		l, err := m.Listen(ctx, "192.0.2.1:5684")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go serve(t, ctx, tr, l, keysOf)
+		c, err := m.Dial(ctx, "192.0.2.1:5684")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := security.Client(ctx, c, security.ClientConfig{Identity: []byte("dev"), Key: []byte("key of dev")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 1200, 1500, 8000} {
+			b, _ := coap.Encode(coap.Message{Code: coap.PUT, MessageID: uint16(n), Payload: make([]byte, n)})
+			if _, err := d.Write(b); err != nil {
+				t.Fatal(err)
+			}
+			_ = d.SetReadDeadline(time.Now().Add(time.Second))
+			if _, err := d.Read(make([]byte, 100)); err != nil {
+				t.Errorf("%d bytes: %v", n, err)
+			}
+		}
+		cancel()
+		_ = d.Close()
 	})
 }
 

@@ -49,17 +49,13 @@ type tokenKey struct {
 	token     string
 }
 
-// exchange holds the numbers of entries.
+// exchange is an Exchange in the making. Its lists are only ever appended to, so that what was handed
+// out can share them.
 type exchange struct {
-	request, ack, response, reset              int
-	interim, notifications, confirmed          []int
-	rejected, stray, retransmissions, repeated []int
-
+	Exchange
 	version   int
-	token     []byte // of the request
-	separate  bool   // the response came in a message of its own
-	registers bool   // the request is to register an observation
-	observed  bool   // the response says that it did: 2.xx with an Observe option
+	registers bool // the request is to register an observation
+	observed  bool // the response says that it did: 2.xx with an Observe option
 }
 
 // message is a Confirmable or Non-confirmable message that may be repeated and replied to.
@@ -83,21 +79,39 @@ func (c *correlator) take(e *Entry, version int) {
 	}
 }
 
-func (c *correlator) touch(n, version int) {
-	if x := c.of[n]; x != nil {
-		x.version = version
+// replace puts the changed entry in place of the one that was taken.
+func (c *correlator) replace(e Entry, version int) {
+	x := c.of[e.N]
+	if x == nil {
+		return
+	}
+	x.version = version
+	if x.Request.N == e.N {
+		x.Request = e
+	}
+	for _, p := range []**Entry{&x.Ack, &x.Response, &x.Reset} {
+		if *p != nil && (*p).N == e.N {
+			*p = &e
+		}
+	}
+	for _, list := range []*[]Entry{&x.Interim, &x.Notifications, &x.Confirmed, &x.Rejected, &x.Stray, &x.Retransmissions, &x.Repeated} {
+		if i := slices.IndexFunc(*list, func(o Entry) bool { return o.N == e.N }); i >= 0 {
+			*list = slices.Clone(*list)
+			(*list)[i] = e
+		}
 	}
 }
 
 // set and join make e part of x.
-func (c *correlator) set(x *exchange, e *Entry, field *int, version int) {
-	*field = e.N
+func (c *correlator) set(x *exchange, e *Entry, field **Entry, version int) {
+	own := *e
+	*field = &own
 	c.of[e.N] = x
 	x.version = version
 }
 
-func (c *correlator) join(x *exchange, e *Entry, list *[]int, version int) {
-	*list = append(*list, e.N)
+func (c *correlator) join(x *exchange, e *Entry, list *[]Entry, version int) {
+	*list = append(*list, *e)
 	c.of[e.N] = x
 	x.version = version
 }
@@ -123,11 +137,11 @@ func (c *correlator) message(e *Entry, version int) {
 	}
 }
 
-func (x *exchange) repetitionsOf(n int) *[]int {
-	if n == x.request {
-		return &x.retransmissions
+func (x *exchange) repetitionsOf(n int) *[]Entry {
+	if n == x.Request.N {
+		return &x.Retransmissions
 	}
-	return &x.repeated
+	return &x.Repeated
 }
 
 // repeatedBy compares with the lifetime of the message ID in mind. An IUT that was started anew uses
@@ -147,7 +161,7 @@ func (c *correlator) begin(e *Entry, version int) *exchange {
 	if e.FromIUT && e.View.Malformed() {
 		return nil
 	}
-	x := &exchange{request: e.N, token: e.View.Token, version: version}
+	x := &exchange{Exchange: Exchange{Request: *e}, version: version}
 	if o, ok := e.View.Observe(); ok && o == 0 {
 		x.registers = true
 	}
@@ -178,7 +192,7 @@ func (c *correlator) respond(e *Entry, version int) *exchange {
 		x = newest(func(x *exchange) bool { return x.registers })
 	}
 	if x == nil {
-		x = newest(func(x *exchange) bool { return x.response == 0 })
+		x = newest(func(x *exchange) bool { return x.Response == nil })
 	}
 	if x == nil && !observe { // a response without Observe ends an observation (RFC 7641 section 3.2)
 		x = newest(func(x *exchange) bool { return x.observed })
@@ -186,13 +200,13 @@ func (c *correlator) respond(e *Entry, version int) *exchange {
 	switch {
 	case x == nil:
 		x = candidates[len(candidates)-1]
-		c.join(x, e, &x.stray, version)
+		c.join(x, e, &x.Stray, version)
 	case e.View.Malformed():
-		c.join(x, e, &x.stray, version)
-	case x.response != 0:
-		c.join(x, e, &x.notifications, version)
+		c.join(x, e, &x.Stray, version)
+	case x.Response != nil:
+		c.join(x, e, &x.Notifications, version)
 	case e.View.Code == coap.Continue:
-		c.join(x, e, &x.interim, version)
+		c.join(x, e, &x.Interim, version)
 	default:
 		c.answer(x, e, version)
 	}
@@ -201,8 +215,7 @@ func (c *correlator) respond(e *Entry, version int) *exchange {
 
 func (c *correlator) answer(x *exchange, e *Entry, version int) {
 	_, observe := e.View.Get(coap.Observe)
-	c.set(x, e, &x.response, version)
-	x.separate = e.View.Type != coap.Acknowledgement
+	c.set(x, e, &x.Response, version)
 	x.observed = x.registers && observe && e.View.Code.Class() == 2
 }
 
@@ -216,7 +229,7 @@ func (c *correlator) reply(e *Entry, version int) {
 		if bytes.Equal(r.Raw, e.Raw) {
 			e.Repeats = r.N
 			if m.x != nil {
-				c.join(m.x, e, &m.x.repeated, version)
+				c.join(m.x, e, &m.x.Repeated, version)
 			}
 			return
 		}
@@ -226,21 +239,21 @@ func (c *correlator) reply(e *Entry, version int) {
 	if x == nil {
 		return
 	}
-	toRequest := m.first.N == x.request
+	toRequest := m.first.N == x.Request.N
 	reset := e.View.Type == coap.Reset
 	switch {
 	case e.View.Code.IsResponse() && toRequest:
 		c.piggyback(x, e, version)
 	case e.View.Code != coap.Empty || e.View.Malformed():
-		c.join(x, e, &x.stray, version)
+		c.join(x, e, &x.Stray, version)
 	case toRequest && reset:
-		c.set(x, e, &x.reset, version)
+		c.set(x, e, &x.Reset, version)
 	case toRequest:
-		c.set(x, e, &x.ack, version)
+		c.set(x, e, &x.Ack, version)
 	case reset:
-		c.join(x, e, &x.rejected, version)
+		c.join(x, e, &x.Rejected, version)
 	default:
-		c.join(x, e, &x.confirmed, version)
+		c.join(x, e, &x.Confirmed, version)
 	}
 }
 
@@ -266,17 +279,17 @@ func (c *correlator) repliedTo(e *Entry) *message {
 // 5.3.2).
 func (c *correlator) piggyback(x *exchange, e *Entry, version int) {
 	switch {
-	case e.View.Malformed() || !bytes.Equal(e.View.Token, x.token):
-		c.join(x, e, &x.stray, version)
+	case e.View.Malformed() || !bytes.Equal(e.View.Token, x.Request.View.Token):
+		c.join(x, e, &x.Stray, version)
 	case e.View.Code == coap.Continue:
-		c.join(x, e, &x.interim, version)
-	case x.response == 0:
+		c.join(x, e, &x.Interim, version)
+	case x.Response == nil:
 		c.answer(x, e, version)
-	case x.separate && x.observed: // a notification overtook the first response
-		x.notifications = append([]int{x.response}, x.notifications...)
+	case x.Response.View.Type != coap.Acknowledgement && x.observed: // a notification overtook the first response
+		x.Notifications = append([]Entry{*x.Response}, x.Notifications...)
 		c.answer(x, e, version)
 	default:
-		c.join(x, e, &x.stray, version)
+		c.join(x, e, &x.Stray, version)
 	}
 }
 

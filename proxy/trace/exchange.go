@@ -55,7 +55,7 @@ func (t *Trace) ExchangeOf(n int) (Exchange, bool) {
 	if x == nil {
 		return Exchange{}, false
 	}
-	return t.snapshot(x), true
+	return x.snapshot(), true
 }
 
 // Find gives the exchange that a request of our side became: the newest one with the type, code,
@@ -73,11 +73,11 @@ func (t *Trace) find(request coap.Message, on func(*Link) bool) (Exchange, bool)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, x := range slices.Backward(t.correlator.exchanges) {
-		e := &t.entries[x.request-1]
+		e := &x.Request
 		v := &e.View
 		if !e.FromIUT && on(e.Link) && v.MessageID == request.MessageID && v.Type == request.Type && v.Code == request.Code &&
 			string(v.Token) == string(request.Token) {
-			return t.snapshot(x), true
+			return x.snapshot(), true
 		}
 	}
 	return Exchange{}, false
@@ -88,33 +88,18 @@ func (t *Trace) find(request coap.Message, on func(*Link) bool) (Exchange, bool)
 func (t *Trace) since(n, version int) []Exchange {
 	var out []Exchange
 	for _, x := range t.correlator.exchanges {
-		if x.request > n && x.version > version {
-			out = append(out, t.snapshot(x))
+		if x.Request.N > n && x.version > version {
+			out = append(out, x.snapshot())
 		}
 	}
 	return out
 }
 
-func (t *Trace) snapshot(x *exchange) Exchange {
-	return Exchange{
-		Request: t.entries[x.request-1], Ack: t.one(x.ack), Response: t.one(x.response), Reset: t.one(x.reset),
-		Interim: t.all(x.interim), Notifications: t.all(x.notifications), Confirmed: t.all(x.confirmed), Rejected: t.all(x.rejected),
-		Stray: t.all(x.stray), Retransmissions: t.all(x.retransmissions), Repeated: t.all(x.repeated),
+// snapshot copies the exchange; the lists are shared as far as they have come.
+func (x *exchange) snapshot() Exchange {
+	y := x.Exchange
+	for _, list := range []*[]Entry{&y.Interim, &y.Notifications, &y.Confirmed, &y.Rejected, &y.Stray, &y.Retransmissions, &y.Repeated} {
+		*list = slices.Clip(*list)
 	}
-}
-
-func (t *Trace) one(n int) *Entry {
-	if n == 0 {
-		return nil
-	}
-	e := t.entries[n-1]
-	return &e
-}
-
-func (t *Trace) all(ns []int) []Entry {
-	var out []Entry
-	for _, n := range ns {
-		out = append(out, t.entries[n-1])
-	}
-	return out
+	return y
 }

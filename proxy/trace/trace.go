@@ -221,7 +221,7 @@ func (t *Trace) change(n int, f func(*Entry)) {
 	}
 	f(&t.entries[n-1])
 	t.version++
-	t.correlator.touch(n, t.version)
+	t.correlator.replace(t.entries[n-1], t.version)
 	t.announce()
 }
 

@@ -151,3 +151,24 @@ func TestEntriesAreCompleted(t *testing.T) {
 		t.Error("there is an entry 5")
 	}
 }
+
+func TestSnapshotsDoNotChange(t *testing.T) {
+	tr := play(t, "client", "s CON GET 7 aa observe=0", "c ACK 2.05 7 aa observe=1", "c NON 2.05 90 aa observe=2")
+	before, _ := tr.ExchangeOf(1)
+	tr.Note(1, "request")
+	tr.Note(2, "response")
+	tr.Note(3, "notification")
+	tr.Message(before.Request.Link, true, datagram(t, "NON 2.05 91 aa observe=3"))
+	if before.Request.Notes != nil || before.Response.Notes != nil || before.Notifications[0].Notes != nil || len(before.Notifications) != 1 {
+		t.Errorf("what was handed out has changed: %+v", before)
+	}
+	_ = append(before.Notifications, Entry{N: 99})
+	after, _ := tr.ExchangeOf(1)
+	var notes []string
+	for _, e := range append([]Entry{after.Request, *after.Response}, after.Notifications...) {
+		notes = append(notes, e.Notes...)
+	}
+	if !slices.Equal(notes, []string{"request", "response", "notification"}) || len(after.Notifications) != 2 || after.Notifications[1].N != 4 {
+		t.Errorf("the notes are %q, the notifications %v", notes, after.Notifications)
+	}
+}
