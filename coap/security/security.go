@@ -56,7 +56,8 @@ type Session struct {
 }
 
 // Conn is an established association: a net.Conn with one datagram in clear per Read and Write. Close
-// tells the peer by close_notify.
+// tells the peer by close_notify. A Read into a buffer that is too small is an error, and a datagram of
+// more than 8192 bytes on the wire is lost (limits of pion).
 type Conn struct {
 	net.Conn
 	session Session
