@@ -141,9 +141,11 @@ func (c Case) Roles() []Role {
 // CriteriaFor gives the criteria that judge a role, in the order of the steps.
 func (c Case) CriteriaFor(r Role) []Criterion {
 	var out []Criterion
+	seen := map[string]bool{}
 	for _, s := range c.StepsFor(r) {
 		for _, k := range s.Judge {
-			if k.Role == r {
+			if k.Role == r && !seen[k.ID] {
+				seen[k.ID] = true
 				out = append(out, k)
 			}
 		}

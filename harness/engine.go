@@ -115,6 +115,7 @@ func (p *Play) play(ctx context.Context) error {
 	for i, s := range p.Case.StepsFor(p.Role) {
 		if s.When != nil && !s.When(p) {
 			p.steps = append(p.steps, results.Step{N: i + 1, From: string(s.From), To: string(s.To), Text: s.Text, At: p.since(), Outcome: "not needed here"})
+			p.notNeeded(i+1, s)
 			continue
 		}
 		if err := p.step(ctx, i+1, s); err != nil {
@@ -210,9 +211,9 @@ func (p *Play) judge(n int, s Step, x *Exchange) error {
 		default:
 			c.Verdict = results.Fail
 		}
-		p.verdicts[k.ID] = c
+		p.record(c)
 	}
-	if x.Response == nil && len(x.brokenBy) == 0 && s.From != p.Role && s.silentIsEnd(p) {
+	if x.Response == nil && x.brokenBy == nil && s.From != p.Role && s.silentIsEnd(p) {
 		return inconclusive("not reached: step %d stayed without an answer", n)
 	}
 	return nil
@@ -242,12 +243,31 @@ func (p *Play) silent(n int, s Step, err error) error {
 		default:
 			c.Verdict = results.Fail
 		}
-		p.verdicts[k.ID] = c
+		p.record(c)
 	}
 	if s.Optional {
 		return nil
 	}
 	return inconclusive("not reached: step %d did not happen: %v", n, err)
+}
+
+// notNeeded says of the criteria of a step that this play does not need that they do not apply.
+func (p *Play) notNeeded(n int, s Step) {
+	for _, k := range s.Judge {
+		if k.Role == p.Role {
+			c := p.criterion(n, k)
+			c.Expected, c.Verdict, c.Reason = explainExpected(k.Check), results.NotApplicable, "this play does not need the step"
+			p.record(c)
+		}
+	}
+}
+
+// record keeps the verdict on a criterion; of one that several steps judge the worst.
+func (p *Play) record(c results.Criterion) {
+	if old, ok := p.verdicts[c.ID]; ok && results.Worst(old.Verdict, c.Verdict) == old.Verdict {
+		return
+	}
+	p.verdicts[c.ID] = c
 }
 
 // spoke reports whether the IUT has answered or asked anything in this play.
@@ -276,11 +296,13 @@ func (p *Play) result(err error, o Options) results.Result {
 	var f failure
 	isFailure := errors.As(err, &f)
 	var all []results.Verdict
+	seen := map[string]bool{}
 	for i, s := range p.Case.StepsFor(p.Role) {
 		for _, k := range s.Judge {
-			if k.Role != p.Role || k.Since != 0 && p.Version < k.Since {
+			if k.Role != p.Role || k.Since != 0 && p.Version < k.Since || seen[k.ID] {
 				continue
 			}
+			seen[k.ID] = true
 			c, judged := p.verdicts[k.ID]
 			if !judged {
 				c = p.criterion(i+1, k)

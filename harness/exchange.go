@@ -15,7 +15,7 @@ import (
 type Exchange struct {
 	trace.Exchange
 	play     *Play
-	brokenBy []trace.Entry // of a step that watches for silence: what came meanwhile
+	brokenBy *trace.Entry // of a step that watches for silence: what came meanwhile
 }
 
 // Body is a decoded payload.

@@ -122,7 +122,9 @@ type request struct {
 	name  string
 	match func(x *Exchange) bool
 	send  func(ctx context.Context, p *Play) error
-	after time.Duration
+	after time.Duration // our client waits this long before
+	// expiry: it waits the profile's grace on top, after which a server must have forgotten it.
+	expiry bool
 }
 
 func (r request) verbs(Role) []control.Verb { return nil }
@@ -131,8 +133,11 @@ func (r request) play(ctx context.Context, p *Play, s Step) (*Exchange, error) {
 	if p.Role == s.From {
 		return p.await(ctx, s, r.name, r.match)
 	}
-	if r.after > 0 {
-		if err := p.sleep(ctx, r.after+p.profile.Tolerances.ExpiryGrace); err != nil {
+	if wait := r.after; wait > 0 {
+		if r.expiry {
+			wait += p.profile.Tolerances.ExpiryGrace
+		}
+		if err := p.sleep(ctx, wait); err != nil {
 			return nil, err
 		}
 	}

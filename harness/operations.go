@@ -3,7 +3,6 @@ package harness
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/lwm2mspec/lwm2mspec/coap"
 	"github.com/lwm2mspec/lwm2mspec/harness/control"
 	"github.com/lwm2mspec/lwm2mspec/harness/peer"
+	"github.com/lwm2mspec/lwm2mspec/harness/profile"
 	"github.com/lwm2mspec/lwm2mspec/lwm2m"
 	"github.com/lwm2mspec/lwm2mspec/proxy/trace"
 )
@@ -28,22 +28,37 @@ func Register() Operation {
 
 // Update is the client's registration update: what has changed since the last one, or nothing (Core
 // 6.2.2).
-func Update() Operation { return update(0) }
+func Update() Operation { return request{name: "Update", match: isUpdate, send: sendUpdate} }
 
-// UpdateAfter is an Update of ours after a silence, which the specification asks for; the profile's
-// grace is added to it.
-func UpdateAfter(silence time.Duration) Operation { return update(silence) }
+// UpdateAfter is an Update of ours after a silence that the specification asks for.
+func UpdateAfter(silence time.Duration) Operation {
+	return request{name: "Update", match: isUpdate, after: silence, send: sendUpdate}
+}
 
-func update(after time.Duration) Operation {
-	return request{name: "Update", match: isUpdate, after: after, send: func(ctx context.Context, p *Play) error {
-		_, err := p.client.Update(ctx, p.account.ShortServerID)
-		return err
+// UpdateAfterExpiry is an Update of ours after the lifetime is over, and the profile's expiry_grace with it.
+func UpdateAfterExpiry(lifetime time.Duration) Operation {
+	return request{name: "Update", match: isUpdate, after: lifetime, expiry: true, send: sendUpdate}
+}
+
+// StaleUpdate is an Update of ours to the location that the client has left.
+func StaleUpdate() Operation {
+	return request{name: "Update", match: isUpdate, send: func(ctx context.Context, p *Play) error {
+		if p.left != nil {
+			p.client.SetLocation(p.account.ShortServerID, p.left)
+		}
+		return sendUpdate(ctx, p)
 	}}
+}
+
+func sendUpdate(ctx context.Context, p *Play) error {
+	_, err := p.client.Update(ctx, p.account.ShortServerID)
+	return err
 }
 
 // Deregister is the client's De-register (Core 6.2.3).
 func Deregister() Operation {
 	return request{name: "De-register", match: isDeregister, send: func(ctx context.Context, p *Play) error {
+		p.left = p.client.Location(p.account.ShortServerID)
 		_, err := p.client.Deregister(ctx, p.account.ShortServerID)
 		return err
 	}}
@@ -156,32 +171,74 @@ func (forget) play(ctx context.Context, p *Play, _ Step) (*Exchange, error) {
 	return x, err
 }
 
-// Silence watches that the client sends nothing to the server for d after the last step; retransmissions
-// of older messages count too. The exchange is the one that broke the silence, or the last step's.
+// Silence watches that the client sends nothing new to the server for d after the last step;
+// repetitions of older messages are no news.
 func Silence(d time.Duration) Operation {
 	return function(func(ctx context.Context, p *Play) (*Exchange, error) {
 		from := p.trace.Len()
 		ctx, cancel := context.WithTimeoutCause(ctx, d, errSilence)
 		defer cancel()
-		_, err := p.trace.AwaitEntry(ctx, from, func(e trace.Entry) bool { return e.From == string(Client) && e.Kind == trace.CoAP })
-		all := p.trace.Exchanges()
-		last := Exchange{all[len(all)-1], p, nil}
-		if errors.Is(err, errSilence) || err == nil {
-			last.brokenBy = p.trace.Entries()[from:]
-			return &last, nil
+		e, err := p.trace.AwaitEntry(ctx, from, func(e trace.Entry) bool { return isNews(e, Client) })
+		if err != nil && !errors.Is(err, errSilence) {
+			return nil, err
 		}
-		return nil, err
+		all := p.trace.Exchanges()
+		last := &Exchange{all[len(all)-1], p, nil}
+		if err == nil {
+			last.brokenBy = &e
+		}
+		return last, nil
 	})
 }
 
-// KeepSilent expects that nothing came from the client while the step watched.
-func KeepSilent(d time.Duration) types.GomegaMatcher {
-	return &check{fmt.Sprintf("nothing from the client for %v", d), func(x *Exchange) Judgement {
-		for _, e := range x.brokenBy {
-			if e.From == string(Client) && e.Kind == trace.CoAP {
-				return Judgement{Actual: e.View.Code.Name() + " /" + strings.Join(e.View.Path(), "/"), Message: e.N}
-			}
+func isNews(e trace.Entry, from Role) bool {
+	return e.From == string(from) && e.Kind == trace.CoAP && e.Repeats == 0 && e.View.Code != coap.Empty
+}
+
+// BeSilent expects that nothing came from the client while the step watched.
+func BeSilent() types.GomegaMatcher {
+	return Satisfy("silence", func(x *Exchange) Judgement {
+		if e := x.brokenBy; e != nil {
+			return Judgement{Actual: e.View.Code.Name() + " /" + strings.Join(e.View.Path(), "/"), Message: e.N}
 		}
 		return Judgement{OK: true, Actual: "silence"}
+	})
+}
+
+// Pause lets time pass that the ETS asks for.
+func Pause(d time.Duration) Operation {
+	return function(func(ctx context.Context, p *Play) (*Exchange, error) { return nil, p.sleep(ctx, d) })
+}
+
+// Cadence waits for the client's next refresh of its own, within the lifetime.
+func Cadence(lifetime time.Duration) Operation {
+	return function(func(ctx context.Context, p *Play) (*Exchange, error) {
+		from := p.stepEnd
+		s := Step{From: Client, Within: lifetime}
+		x, err := p.await(ctx, s, "the next refresh", isUpdate)
+		if x != nil {
+			p.cadence = x.Request.At.Sub(from)
+		}
+		return x, err
+	})
+}
+
+// ShortCadence is true where the client updates of itself so often that an Update soon after a trigger
+// proves nothing.
+func ShortCadence(p *Play) bool { return p.cadence > 0 && p.cadence < 10*time.Second }
+
+// Has is true where the profile says that the IUT has the capability.
+func Has(token string) func(*Play) bool {
+	return func(p *Play) bool { return p.profile.Capabilities[token] == profile.Yes }
+}
+
+// AccountInstance is the Server object instance that holds our server's account, /1/x.
+func AccountInstance() Target {
+	return Target{name: "/1/x", find: func(p *Play) (lwm2m.Path, error) {
+		i, err := p.accountInstance()
+		return lwm2m.NewPath(1, i), err
 	}}
 }
+
+// Discover lists what is at and below the target.
+func Discover(t Target) Operation { return call{kind: peer.Discover, target: t} }

@@ -57,9 +57,13 @@ type Play struct {
 	list     registration.List            // what the client announced
 	model    *model.Set
 
-	mark     int       // number of the last request that our side began
-	used     []int     // requests that a step has become
-	stepEnd  time.Time // when the last step was over
+	held     []lwm2m.Path  // what a Bootstrap-Discover before the writes showed
+	changes  time.Time     // when the observed values began to change
+	cadence  time.Duration // between Updates of the client's own
+	left     []string      // the location our client left by its De-register
+	mark     int           // number of the last request that our side began
+	used     []int         // requests that a step has become
+	stepEnd  time.Time     // when the last step was over
 	warnings []string
 }
 
@@ -185,6 +189,12 @@ func (p *Play) value(path lwm2m.Path, want any) (lwm2m.Value, error) {
 	if !known {
 		return lwm2m.Value{}, fmt.Errorf("the object model has no %s", path)
 	}
+	if o, ok := want.(profileOr); ok {
+		want = o.value
+		if _, given := p.profile.Values[path]; given {
+			want = FromProfile
+		}
+	}
 	text := fmt.Sprint(want)
 	if _, ok := want.(fromProfile); ok {
 		v, ok := p.profile.Values[path]
@@ -227,4 +237,10 @@ func (p *Play) location(n int) []string {
 		}
 	}
 	return out
+}
+
+// resource gives what the object model says of a path.
+func (p *Play) resource(path lwm2m.Path) (model.Resource, bool) {
+	p.types()
+	return p.model.Resource(path)
 }

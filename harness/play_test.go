@@ -3,6 +3,7 @@ package harness_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 
 	. "github.com/lwm2mspec/lwm2mspec/harness"
@@ -12,16 +13,16 @@ import (
 	"github.com/lwm2mspec/lwm2mspec/harness/virtual"
 	"github.com/lwm2mspec/lwm2mspec/proxy/link"
 	"github.com/lwm2mspec/lwm2mspec/results"
-	"github.com/lwm2mspec/lwm2mspec/testcases/registration"
+	"github.com/lwm2mspec/lwm2mspec/testcases"
 )
 
-func play(t *testing.T, c Case, role Role, version, security string, b peer.Behaviour) results.Result {
+func play(t *testing.T, c Case, role Role, version, security, variant string, b peer.Behaviour) results.Result {
 	t.Helper()
 	var r results.Result
 	err := virtual.Run(func() {
 		p := profile.ForEmbedded(string(role), peer.Device())
 		n := &link.Memory{}
-		key := results.Key{Case: c.ID, Role: string(role), IUT: p.Name, LwM2M: version, Transport: "udp", Security: security, Repetition: 1}
+		key := results.Key{Case: c.ID, Role: string(role), IUT: p.Name, LwM2M: version, Transport: "udp", Security: security, Format: variant, Repetition: 1}
 		r, _ = Run(context.Background(), c, key, p, Options{Network: n, IUT: control.NewEmbedded(p, n, b), Seed: 7, Virtual: true})
 	})
 	if err != nil {
@@ -30,16 +31,28 @@ func play(t *testing.T, c Case, role Role, version, security string, b peer.Beha
 	return r
 }
 
-func TestInt102(t *testing.T) {
-	for _, role := range []Role{Client, Server} {
-		r := play(t, registration.Int102(), role, "1.1", "psk", peer.Behaviour{})
-		fmt.Println(role, r.Verdict, r.Reason)
-		for _, c := range r.Criteria {
-			fmt.Println("  ", c.ID, c.Verdict, c.Expected, "|", c.Actual, c.Message, c.Reason)
+func TestCases(t *testing.T) {
+	for _, c := range testcases.All() {
+		for _, role := range c.Roles() {
+			for _, v := range []string{"1.0", "1.1", "1.2"} {
+				for _, sec := range []string{"psk", "nosec"} {
+					if len(c.Security) > 0 && sec == "nosec" {
+						continue
+					}
+					r := play(t, c, role, v, sec, "", peer.Behaviour{})
+					fmt.Println(c.ShortID(), role, v, sec, r.Verdict, r.Reason, r.Warnings)
+					if r.Verdict == results.Pass && os.Getenv("SHOW") == "" {
+						continue
+					}
+					for _, c := range r.Criteria {
+						fmt.Println("  ", c.ID, c.Verdict, c.Expected, "|", c.Actual, c.Message, c.Reason)
+					}
+					for _, m := range r.Messages {
+						fmt.Println("    ", m.N, m.At, m.From, m.Type, m.Summary, m.Decoded, m.Notes)
+					}
+					fmt.Println(r.Output)
+				}
+			}
 		}
-		for _, m := range r.Messages {
-			fmt.Println("    ", m.N, m.At, m.From, m.Type, m.Summary, m.Decoded)
-		}
-		fmt.Println(r.Warnings, r.Output)
 	}
 }

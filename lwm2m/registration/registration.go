@@ -296,16 +296,16 @@ func (l *List) root(k linkformat.Link) []lwm2m.Finding {
 // content judges what the list names and what it leaves out.
 func (l *List) content(v lwm2m.Version) []lwm2m.Finding {
 	var fs []lwm2m.Finding
-	forbidden := []uint16{0}
+	forbidden := map[uint16]lwm2m.RuleLevel{0: lwm2m.MUST}
 	if v >= lwm2m.V1_1 {
-		forbidden = append(forbidden, 21)
+		forbidden[21] = lwm2m.MUST
 	}
 	if v >= lwm2m.V1_2 {
-		forbidden = append(forbidden, 23)
+		forbidden[23] = lwm2m.SHOULD // since 1.2.1, which no message tells from 1.2.0
 	}
-	for _, o := range forbidden {
-		if _, has := l.Objects[o]; has {
-			fs = append(fs, finding("forbidden-object", lwm2m.MUST, "object %d is announced, which never is (Core 6.2.1)", o))
+	for _, o := range []uint16{0, 21, 23} {
+		if _, has := l.Objects[o]; has && forbidden[o] != "" {
+			fs = append(fs, finding("forbidden-object", forbidden[o], "object %d is announced, which never is (Core 6.2.1)", o))
 		}
 	}
 	if len(l.InstancesOf(1)) == 0 {

@@ -91,12 +91,12 @@ func Int102() Case {
 			{
 				From: Client, To: Server, OnlyFor: Server,
 				Text: "The client falls silent; once its lifetime is over an Update finds no registration.",
-				Do:   UpdateAfter(lifetime),
+				Do:   UpdateAfterExpiry(lifetime),
 				Judge: []Criterion{
 					{
 						ID: "int-102.5 registration-expired", Role: Server,
 						Text:         "Alternative b: the server has dropped the registration after 20 s and the profile's expiry_grace, and answers 4.04 Not Found.",
-						Requirements: []string{"LWM2M-REG-S-018", "LWM2M-REG-S-020"},
+						Requirements: []string{"LWM2M-REG-S-018", "LWM2M-REG-S-019", "LWM2M-REG-S-020"},
 						Rulings:      []string{"int-102, server"},
 						Check:        HaveCode(coap.NotFound),
 					},
