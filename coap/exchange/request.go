@@ -17,10 +17,11 @@ type Request struct {
 	endpoint   *Endpoint
 	remembered *remembered
 
-	mu       sync.Mutex
-	answered bool
-	acked    bool
-	late     *time.Timer
+	mu        sync.Mutex
+	answered  bool
+	acked     bool
+	late      *time.Timer
+	transform func(coap.Message) coap.Message
 }
 
 var errBusy = errors.New("too many responses wait to be sent")
@@ -31,6 +32,28 @@ const secondResponseAfter = 10 * time.Millisecond
 // Endpoint is where the request came in.
 func (r *Request) Endpoint() *Endpoint { return r.endpoint }
 
+// Transform lets a layer between the endpoint and the handler change the response before it is sent:
+// f gets the message that Respond or RespondSeparate was given. The last f set is called first.
+func (r *Request) Transform(f func(coap.Message) coap.Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if below := r.transform; below != nil {
+		r.transform = func(m coap.Message) coap.Message { return below(f(m)) }
+		return
+	}
+	r.transform = f
+}
+
+func (r *Request) transformed(m coap.Message) coap.Message {
+	r.mu.Lock()
+	f := r.transform
+	r.mu.Unlock()
+	if f == nil {
+		return m
+	}
+	return f(m)
+}
+
 // Respond sends the response: piggybacked on the acknowledgement of a Confirmable request unless that
 // has gone out already, Non-confirmable to a Non-confirmable request, or as the policy says. Type,
 // token and message ID are set here. It does not wait for a separate response to be acknowledged.
@@ -40,6 +63,7 @@ func (r *Request) Respond(m coap.Message) error {
 	if err != nil {
 		return err
 	}
+	m = r.transformed(m)
 	m.Token = r.token(p)
 	if p.SecondResponse {
 		defer e.later(p.ACKDelay+p.Separate+secondResponseAfter, func() {
@@ -82,6 +106,7 @@ func (r *Request) RespondSeparate(m coap.Message, confirmable bool, delay time.D
 	if err != nil {
 		return err
 	}
+	m = r.transformed(m)
 	m.Token = r.token(p)
 	m.Type = coap.NonConfirmable
 	if confirmable {
