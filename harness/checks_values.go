@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/onsi/gomega/types"
@@ -108,16 +109,16 @@ func HaveAttributes(want ...string) types.GomegaMatcher {
 	})
 }
 
-// BeSecured expects the request and its answer to have gone through DTLS.
+// BeSecured expects the request, and its answer where there is one, to have gone through DTLS.
 func BeSecured() types.GomegaMatcher {
-	return Satisfy("both messages within DTLS", func(x *Exchange) Judgement {
-		if x.Response == nil {
-			return x.noResponse()
-		}
+	return Satisfy("everything within DTLS", func(x *Exchange) Judgement {
 		if !x.Request.Secured {
 			return Judgement{Actual: "a plain CoAP request", Message: x.Request.N}
 		}
-		return Judgement{OK: x.Response.Secured, Actual: "DTLS", Message: x.Response.N}
+		if x.Response != nil && !x.Response.Secured {
+			return Judgement{Actual: "a plain CoAP response", Message: x.Response.N}
+		}
+		return Judgement{OK: true, Actual: "DTLS", Message: x.Request.N}
 	})
 }
 
@@ -125,8 +126,9 @@ func BeSecured() types.GomegaMatcher {
 func NeverBePlain() types.GomegaMatcher {
 	return Satisfy("no CoAP message outside of DTLS", func(x *Exchange) Judgement {
 		for _, e := range x.play.trace.Entries() {
-			if e.From == string(x.play.Role) && e.Kind == trace.CoAP && !e.Secured {
-				return Judgement{Actual: "a plain message: " + e.View.Code.Name(), Message: e.N}
+			plain := e.Kind == trace.CoAP && !e.Secured || e.Kind == trace.DTLS && len(e.Raw) > 0 && e.Raw[0]>>6 == 1
+			if e.From == string(x.play.Role) && plain {
+				return Judgement{Actual: "a plain CoAP message", Message: e.N}
 			}
 		}
 		return Judgement{OK: true, Actual: "everything within DTLS"}
@@ -151,3 +153,20 @@ func OfferSuite(suite uint16, name string) types.GomegaMatcher {
 
 // Accepted is the code of a successful change, which Write, Write-Attributes, Execute and Update share.
 func Accepted() types.GomegaMatcher { return HaveCode(coap.Changed) }
+
+// ExecuteProperly expects an Execute without payload, or with arguments as plain text; it may be
+// Non-confirmable (Transport 6.8.1).
+func ExecuteProperly() types.GomegaMatcher {
+	return Satisfy("a POST without payload, or with arguments in plain text", func(x *Exchange) Judgement {
+		v := x.Request.View
+		if len(v.Payload) == 0 {
+			return Judgement{OK: true, Actual: x.describeRequest(), Message: x.Request.N}
+		}
+		cf, ok := v.ContentFormat()
+		good := ok && cf == uint16(lwm2m.FormatText) && executeArguments.Match(v.Payload)
+		return Judgement{OK: good, Actual: fmt.Sprintf("%s with %q", x.describeRequest(), truncate(string(v.Payload), 60)), Message: x.Request.N}
+	})
+}
+
+// executeArguments is the grammar of Core 6.3.5.
+var executeArguments = regexp.MustCompile(`^[0-9](='[!#-&(-\[\]-~]*')?(,[0-9](='[!#-&(-\[\]-~]*')?)*$`)

@@ -74,18 +74,20 @@ func BootstrapRequest() Operation {
 
 func isRegister(x *Exchange) bool {
 	v := x.Request.View
-	return v.Code == coap.POST && slices.Equal(v.Path(), []string{"rd"})
+	return x.Request.From == string(Client) && v.Code == coap.POST && slices.Equal(v.Path(), []string{"rd"})
 }
 
-// isUpdate: a POST below /rd; whether the location is the right one is for a check.
+// isUpdate: a POST of the client's to any location; whether it is the right one is for a check.
 func isUpdate(x *Exchange) bool {
 	v := x.Request.View
-	return v.Code == coap.POST && len(v.Path()) > 1 && v.Path()[0] == "rd"
+	p := v.Path()
+	entry := len(p) == 1 && (p[0] == "rd" || p[0] == "bs" || p[0] == "dp")
+	return x.Request.From == string(Client) && v.Code == coap.POST && len(p) > 0 && !entry
 }
 
 func isDeregister(x *Exchange) bool {
 	v := x.Request.View
-	return v.Code == coap.DELETE && len(v.Path()) > 0 && v.Path()[0] == "rd"
+	return x.Request.From == string(Client) && v.Code == coap.DELETE && len(v.Path()) > 0
 }
 
 func isBootstrapRequest(x *Exchange) bool {

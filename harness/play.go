@@ -106,7 +106,7 @@ func (p *Play) act(ctx context.Context, name string, match func(*Exchange) bool,
 	if err == nil {
 		err = errors.New("its request is not in the trace")
 	}
-	return nil, fmt.Errorf("our client could not do its %s: %w", name, err)
+	return nil, inconclusive("not reached: our client could not do its %s: %v", name, err)
 }
 
 // operate asks the control to make the IUT's server send the call and awaits it on the wire.

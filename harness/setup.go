@@ -153,7 +153,7 @@ func (p *Play) setupServer(ctx context.Context) error {
 	}
 	watch := stack.Watch{Trace: p.trace, Client: string(Client), Server: string(p.Role)}
 	p.client = client.New(client.Config{
-		Endpoint: p.endpoint, Version: p.Version, Accounts: accounts, Device: peer.Device(), Dial: stack.Dial(p.network, watch, nil), Seed: p.Seed, OnPanic: p.panicked,
+		Endpoint: p.endpoint, Version: p.Version, Accounts: accounts, Device: peer.Device(), Dial: stack.Dial(p.network, watch, stack.Offer{}), Seed: p.Seed, OnPanic: p.panicked,
 	})
 	p.env.onClose(p.client.Kill)
 	id := p.account.ServerID

@@ -41,7 +41,7 @@ func (e *Embedded) Start(ctx context.Context, s Setup) error {
 	if e.role == "client" {
 		e.client = client.New(client.Config{
 			Endpoint: s.Endpoint, Version: s.Version, Accounts: s.Accounts, Device: peer.Device(), Autonomous: true,
-			Dial:      stack.Dial(e.network, stack.Watch{}, e.behaviour.OfferOnly),
+			Dial:      stack.Dial(e.network, stack.Watch{}, stack.Offer{Suites: e.behaviour.OfferOnly, PlainToo: e.behaviour.PlainToo}),
 			Behaviour: e.behaviour, Seed: s.Seed, Event: e.output.add, OnPanic: e.panicked,
 		})
 		e.client.Start()
@@ -75,7 +75,9 @@ func (e *Embedded) Supports(v Verb) bool {
 	switch v {
 	case Start, Stop, Configure:
 		return true
-	case TriggerUpdate, TriggerDeregister, SetValue, PowerCycle:
+	case SetValue:
+		return e.role == "client" && !e.behaviour.ConstantOnly
+	case TriggerUpdate, TriggerDeregister:
 		return e.role == "client"
 	case ListRegistrations, Forget:
 		return e.role == "server"

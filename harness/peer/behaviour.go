@@ -34,6 +34,8 @@ type Behaviour struct {
 	ObjectWise    bool          // a bootstrap server writes whole objects
 	DeleteFirst   bool          // a bootstrap server deletes before it writes
 	DiscoverFirst bool          // a bootstrap server discovers before it writes
+	ExecuteNON    bool          // a server's Execute is Non-confirmable
+	ConstantOnly  bool          // the control of a client cannot change values on it
 
 	// Faults.
 
@@ -52,6 +54,8 @@ type Behaviour struct {
 	EditDiscover func([]linkformat.Link) []linkformat.Link
 	// EditCall changes what a server sends; nil calls it not at all.
 	EditCall func(Call) *Call
+	// EditAnswer changes what a server answers to Register, Update and De-register.
+	EditAnswer func(operation string, request coap.View, m *coap.Message)
 	// AnswerFormat is the Content-Format that answers state, whatever they hold.
 	AnswerFormat *lwm2m.ContentFormat
 
@@ -67,6 +71,7 @@ type Behaviour struct {
 	IgnoreAttributes   bool // answers Write-Attributes and attaches nothing
 	NoNotifications    bool
 	NoObserveOption    bool
+	RequestsNON        bool              // a server's requests are Non-confirmable
 	OfferOnly          []handshake.Suite // cipher suites of a client
 	PlainToo           bool              // sends a plain CoAP message on a secured flow
 	SecondRegister     bool              // sends Register twice

@@ -13,6 +13,9 @@ import (
 // are below prefix. Requests are Confirmable (Transport 6.8.1).
 func (c Call) Message(b Behaviour, prefix string) (coap.Message, error) {
 	m := coap.Message{Type: coap.Confirmable}
+	if b.RequestsNON && c.Kind != Execute || b.ExecuteNON && c.Kind == Execute {
+		m.Type = coap.NonConfirmable
+	}
 	if p := strings.Trim(prefix, "/"); p != "" {
 		m.AddStrings(coap.URIPath, strings.Split(p, "/")...)
 	}

@@ -43,7 +43,7 @@ func Int103() Case {
 						Text:         "The server executes the Disable resource of its account.",
 						Requirements: []string{"LWM2M-DM-S-009"},
 						Rulings:      []string{"R-1"},
-						Check:        BeConfirmable(),
+						Check:        ExecuteProperly(),
 					},
 				},
 			},

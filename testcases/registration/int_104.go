@@ -45,7 +45,7 @@ func Int104() Case {
 						ID: "int-104.1 trigger-sent", Role: Server,
 						Text:         "The server sends the trigger.",
 						Requirements: []string{"LWM2M-DM-S-009"},
-						Check:        BeConfirmable(),
+						Check:        ExecuteProperly(),
 					},
 					{
 						ID: "int-104.2 trigger-accepted", Role: Client,

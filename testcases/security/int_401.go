@@ -74,7 +74,7 @@ func Int401() Case {
 						Text:         "The server reads the Device instance as TLV over DTLS.",
 						Requirements: []string{"LWM2M-DM-S-001", "LWM2M-SEC-S-002"},
 						Rulings:      []string{"R-1"},
-						Check:        And(BeSecured(), AskFor(lwm2m.FormatTLV)),
+						Check:        And(BeSecured(), BeConfirmable(), AskFor(lwm2m.FormatTLV)),
 					},
 				},
 			},

@@ -121,11 +121,11 @@ func (s *Server) handle(ctx context.Context, r *exchange.Request, identity []byt
 	case f != lwm2m.FormatTLV && f != lwm2m.FormatSenMLJSON && f != lwm2m.FormatSenMLCBOR:
 		m.Code = coap.UnsupportedContentFormat
 	}
+	accepted := m.Code == coap.Changed
 	if c, ok := s.cfg.Behaviour.Answer["bootstrap-request"]; ok {
 		m.Code = c
 	}
-	accepted := m.Code == coap.Changed
-	if accepted || s.cfg.Behaviour.Answer["bootstrap-request"] != 0 {
+	if accepted {
 		s.mu.Lock()
 		s.clients[endpoint] = &session{r.Endpoint(), formats}
 		s.mu.Unlock()

@@ -79,7 +79,7 @@ func (c *Client) AwaitFinish(ctx context.Context) error {
 	case <-finished:
 		c.event("bootstrapped by %s", c.bootAccount.URI)
 		// What answers the Finish is under way; a bootstrap server may still repeat it.
-		c.wait(time.Second)
+		c.wait(time.Second + c.answering())
 		return nil
 	case <-t.C:
 		return fmt.Errorf("no Bootstrap-Finish came within %v", bootstrapTimeout)

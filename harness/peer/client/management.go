@@ -151,10 +151,8 @@ func (c *Client) content(r *exchange.Request, p lwm2m.Path, tree lwm2m.Tree) coa
 func (c *Client) supported() []lwm2m.ContentFormat {
 	fs := slices.Clone(c.cfg.Behaviour.Formats)
 	fs = append(fs, lwm2m.FormatTLV, lwm2m.FormatText, lwm2m.FormatOpaque)
-	if c.cfg.Version >= lwm2m.V1_1 {
-		fs = append(fs, lwm2m.FormatSenMLJSON, lwm2m.FormatSenMLCBOR)
-	}
-	return fs
+	fs = append(fs, lwm2m.FormatSenMLJSON, lwm2m.FormatSenMLCBOR)
+	return slices.DeleteFunc(fs, func(f lwm2m.ContentFormat) bool { return f.Since() > c.cfg.Version })
 }
 
 func (c *Client) speaks(f lwm2m.ContentFormat) bool { return slices.Contains(c.supported(), f) }

@@ -47,9 +47,6 @@ func (c *Client) Register(ctx context.Context, ssid uint16) (exchange.Exchanged,
 	m.AddStrings(coap.URIPath, "rd")
 	m.AddUint(coap.ContentFormat, uint64(lwm2m.FormatLink))
 	m.AddStrings(coap.URIQuery, query...)
-	if c.cfg.Behaviour.SecondRegister {
-		_, _ = e.Do(ctx, m)
-	}
 	did, err := e.Do(ctx, m)
 	if err != nil {
 		return did, err
@@ -379,7 +376,7 @@ func (c *Client) disable(s *serverState, ssid uint16) bool {
 		timeout = time.Duration(*t) * time.Second
 	}
 	c.mu.Unlock()
-	if !c.hesitate() {
+	if !c.hesitate() || !c.wait(c.answering()) {
 		return false
 	}
 	if !c.cfg.Behaviour.NoDeregister {
@@ -415,4 +412,9 @@ func wake(s *serverState, w wakeUp) {
 	case s.wake <- w:
 	default: // it has enough to do
 	}
+}
+
+// answering is how long the answer to a request may be under way before the client acts on it.
+func (c *Client) answering() time.Duration {
+	return 2*c.cfg.Behaviour.Exchange.Separate + 50*time.Millisecond
 }

@@ -43,7 +43,7 @@ func (c *Client) observe(s *serverState, r *exchange.Request, p lwm2m.Path) {
 		return
 	}
 	ctx, cancel := context.WithCancel(c.ctx)
-	o := &observer{server: s, path: p, request: r, sequence: 2, notified: time.Now(), cancel: cancel, kick: make(chan struct{}, 1)}
+	o := &observer{server: s, path: p, request: r, sequence: 2, notified: time.Now().Add(c.cfg.Behaviour.Exchange.Separate), cancel: cancel, kick: make(chan struct{}, 1)}
 	o.last, _ = c.number(p)
 	c.observers = append(c.observers, o)
 	if !c.cfg.Behaviour.NoObserveOption {

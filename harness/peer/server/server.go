@@ -146,7 +146,7 @@ func (s *Server) expire() {
 	for k, r := range s.registrations {
 		life := r.Lifetime
 		if s.cfg.Behaviour.ExpiresEarly {
-			life /= 2
+			life = life * 6 / 10
 		}
 		if life > 0 && time.Since(r.Refreshed) > life && !s.cfg.Behaviour.NeverExpires {
 			delete(s.registrations, k)
@@ -170,6 +170,9 @@ func (s *Server) handle(r *exchange.Request, identity []byte) {
 	}
 	if c, ok := s.cfg.Behaviour.Answer[operation]; ok {
 		m.Code = c
+	}
+	if edit := s.cfg.Behaviour.EditAnswer; edit != nil {
+		edit(operation, r.View, &m)
 	}
 	_ = r.Respond(m)
 }
