@@ -7,6 +7,10 @@ import (
 	"unicode/utf8"
 )
 
+// maxOptionFindings bounds the findings on the options of one message; those that make it malformed
+// are never left out.
+const maxOptionFindings = 64
+
 // maxDatagram is the largest message to send while nothing is known of the path (RFC 7252 section 4.6).
 const maxDatagram = 1152
 
@@ -148,6 +152,9 @@ func (d *decoder) extended(at int, nibble byte, what string) (int, bool) {
 
 // option judges one option by the registry (RFC 7252 sections 3.2, 5.4.3, 5.4.5).
 func (d *decoder) option(at int, o Option) {
+	if len(d.v.Findings) >= maxOptionFindings {
+		return
+	}
 	i, known := infoFor(d.v.Code, o.Number)
 	if !known {
 		if o.Number.Reserved() && d.v.Code.Class() != 7 {
@@ -166,7 +173,8 @@ func (d *decoder) option(at int, o Option) {
 		d.note(RuleOptionText, LevelMust, at, "%s is not UTF-8 (RFC 7252 section 3.2)", i.Name)
 	}
 	once := !i.Repeatable || o.Number == ETag && d.v.Code.IsResponse()
-	if _, twice := d.v.Get(o.Number); twice && once {
+	// Options stand in the order of their numbers, so the same one can only be the last.
+	if n := len(d.v.Options); n > 0 && d.v.Options[n-1].Number == o.Number && once {
 		d.note(RuleOptionRepeated, LevelMust, at, "%s occurs more than once (RFC 7252 section 5.4.5)", i.Name)
 	}
 	d.value(at, o)

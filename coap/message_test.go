@@ -246,3 +246,17 @@ func TestBlock(t *testing.T) {
 		t.Errorf("bits beyond the fields are written: %x", b)
 	}
 }
+
+// A datagram full of faulty options must not cost much more than one without faults, and what makes it
+// malformed must not drown.
+func TestManyFindings(t *testing.T) {
+	w := Conformant(Message{Code: GET})
+	for range 30000 {
+		w.Options = append(w.Options, Option{Observe, []byte{0}})
+	}
+	w.RawOptions = []byte{0xf0}
+	v := Decode(w.Encode())
+	if len(v.Findings) > 2*maxOptionFindings || !v.Has(RuleOptionNibble) || len(v.Options) != 30000 {
+		t.Errorf("%d findings, malformed %v, %d options", len(v.Findings), v.Malformed(), len(v.Options))
+	}
+}

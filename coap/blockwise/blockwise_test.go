@@ -220,64 +220,67 @@ func describe(v coap.View) string {
 	return s
 }
 
+var serverBody = bytesOf(200)
+
+var serverDialogues = []struct {
+	name  string
+	cfg   Config
+	m     coap.Message
+	steps []step
+	got   []int // lengths of the bodies that the handler got
+}{
+	{"in order", Config{}, post(nil), []step{
+		{"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"1/1/64", serverBody[64:128], "2.31 1:1/1/64"}, {"2/0/64", serverBody[128:150], "2.05 1:2/0/64"},
+	}, []int{150}},
+	{"one block only", Config{}, post(nil), []step{{"0/0/64", serverBody[:10], "2.05 1:0/0/64"}}, []int{10}},
+	{"a smaller size is asked for", Config{Size: 32}, post(nil), []step{
+		{"0/1/64", serverBody[:64], "2.31 1:0/1/32"}, {"2/1/32", serverBody[64:96], "2.31 1:2/1/32"}, {"3/0/32", serverBody[96:100], "2.05 1:3/0/32 2:0/1/32"},
+	}, []int{100}},
+	{"a block is repeated", Config{}, post(nil), []step{
+		{"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"1/1/64", serverBody[64:128], "2.31 1:1/1/64"}, {"1/1/64", serverBody[64:128], "2.31 1:1/1/64"}, {"2/0/64", serverBody[128:130], "2.05 1:2/0/64"},
+	}, []int{130}},
+	{"a block is repeated with other content", Config{}, post(nil), []step{
+		{"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"1/1/64", serverBody[64:128], "2.31 1:1/1/64"}, {"1/1/64", serverBody[:64], "4.08"},
+	}, nil},
+	{"a gap", Config{}, post(nil), []step{
+		{"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"2/1/64", serverBody[128:192], "4.08"}, {"3/0/64", serverBody[192:], "4.08"},
+	}, nil},
+	{"a gap that is filled", Config{}, post(nil), []step{
+		{"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"2/0/64", serverBody[128:150], "4.08"}, {"1/1/64", serverBody[64:128], "2.31 1:1/1/64"}, {"2/0/64", serverBody[128:150], "2.05 1:2/0/64"},
+	}, []int{150}},
+	{"no beginning", Config{}, post(nil), []step{{"1/1/64", serverBody[:64], "4.08"}, {"2/0/64", serverBody[:1], "4.08"}}, nil},
+	{"begun again", Config{}, post(nil), []step{
+		{"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"1/1/64", serverBody[64:128], "2.31 1:1/1/64"}, {"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"1/0/64", serverBody[64:70], "2.05 1:1/0/64"},
+	}, []int{70}},
+	{"the last block comes again behind the end", Config{}, post(nil), []step{
+		{"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"1/0/64", serverBody[64:70], "2.05 1:1/0/64"}, {"1/0/64", serverBody[64:70], "4.08"},
+	}, []int{70}},
+	{"too little for a block that is not the last", Config{}, post(nil), []step{{"0/1/64", serverBody[:63], "4.00"}}, nil},
+	{"too much for a block", Config{}, post(nil), []step{{"0/0/64", serverBody[:65], "4.00"}}, nil},
+	{"reserved size", Config{}, post(nil), []step{{"0/1/2048", serverBody, "4.00"}, {":0/0/2048", nil, "4.00"}}, nil},
+	{"larger than allowed", Config{MaxBody: 100}, post(nil), []step{
+		{"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"1/1/64", serverBody[64:128], "4.13"}, {"2/0/64", serverBody[128:130], "4.08"},
+	}, nil},
+	{"larger than allowed at once", Config{MaxBody: 100}, post(nil), []step{{"", serverBody[:101], "4.13"}}, nil},
+	{"a block of a response", Config{}, get(), []step{
+		{":0/0/64", nil, "2.05 2:0/1/64"}, {":2/0/64", nil, "2.05 2:2/1/64"}, {":6/0/32", nil, "2.05 2:6/0/32"}, {":1/0/128", nil, "2.05 2:1/0/128"}, {":4/0/64", nil, "4.00"},
+	}, []int{0}},
+	{"a block of a response that has not begun", Config{}, get(), []step{{":3/0/64", nil, "2.05 2:3/0/64"}, {":7/0/64", nil, "4.00"}}, []int{0}},
+	{"a block of a response to what cannot be done again", Config{}, post(nil), []step{{":3/0/64", nil, "4.08"}}, nil},
+	{"M in a request for a block", Config{}, get(), []step{{":0/1/64", nil, "2.05 2:0/1/64"}}, []int{0}},
+	{"NoEcho", Config{Policy: Policy{NoEcho: true}}, post(nil), []step{{"0/1/64", serverBody[:64], "2.31"}, {"1/0/64", serverBody[64:65], "2.05"}}, []int{65}},
+	{"WrongNumber", Config{Policy: Policy{WrongNumber: true}}, post(nil), []step{{"0/1/64", serverBody[:64], "2.31 1:1/1/64"}}, nil},
+	{"AcceptGaps", Config{Policy: Policy{AcceptGaps: true}}, post(nil), []step{{"0/1/64", serverBody[:64], "2.31 1:0/1/64"}, {"2/0/64", serverBody[128:129], "2.05 1:2/0/64"}}, []int{65}},
+	{"ContinueLast", Config{Policy: Policy{ContinueLast: true}}, post(nil), []step{{"0/0/64", serverBody[:64], "2.31 1:0/0/64"}}, nil},
+	{"NoContinue", Config{Policy: Policy{NoContinue: true}}, post(nil), []step{{"0/1/64", serverBody[:64], "2.04 1:0/1/64"}}, nil},
+	{"LargerBlocks", Config{Policy: Policy{LargerBlocks: true}, Size: 128}, get(), []step{{":0/0/64", nil, "2.05 2:0/1/128"}}, []int{0}},
+}
+
 func TestServerDialogues(t *testing.T) {
-	b := bytesOf(200)
-	for _, c := range []struct {
-		name  string
-		cfg   Config
-		m     coap.Message
-		steps []step
-		got   []int // lengths of the bodies that the handler got
-	}{
-		{"in order", Config{}, post(nil), []step{
-			{"0/1/64", b[:64], "2.31 1:0/1/64"}, {"1/1/64", b[64:128], "2.31 1:1/1/64"}, {"2/0/64", b[128:150], "2.05 1:2/0/64"},
-		}, []int{150}},
-		{"one block only", Config{}, post(nil), []step{{"0/0/64", b[:10], "2.05 1:0/0/64"}}, []int{10}},
-		{"a smaller size is asked for", Config{Size: 32}, post(nil), []step{
-			{"0/1/64", b[:64], "2.31 1:0/1/32"}, {"2/1/32", b[64:96], "2.31 1:2/1/32"}, {"3/0/32", b[96:100], "2.05 1:3/0/32 2:0/1/32"},
-		}, []int{100}},
-		{"a block is repeated", Config{}, post(nil), []step{
-			{"0/1/64", b[:64], "2.31 1:0/1/64"}, {"1/1/64", b[64:128], "2.31 1:1/1/64"}, {"1/1/64", b[64:128], "2.31 1:1/1/64"}, {"2/0/64", b[128:130], "2.05 1:2/0/64"},
-		}, []int{130}},
-		{"a block is repeated with other content", Config{}, post(nil), []step{
-			{"0/1/64", b[:64], "2.31 1:0/1/64"}, {"1/1/64", b[64:128], "2.31 1:1/1/64"}, {"1/1/64", b[:64], "4.08"},
-		}, nil},
-		{"a gap", Config{}, post(nil), []step{
-			{"0/1/64", b[:64], "2.31 1:0/1/64"}, {"2/1/64", b[128:192], "4.08"}, {"3/0/64", b[192:], "4.08"},
-		}, nil},
-		{"a gap that is filled", Config{}, post(nil), []step{
-			{"0/1/64", b[:64], "2.31 1:0/1/64"}, {"2/0/64", b[128:150], "4.08"}, {"1/1/64", b[64:128], "2.31 1:1/1/64"}, {"2/0/64", b[128:150], "2.05 1:2/0/64"},
-		}, []int{150}},
-		{"no beginning", Config{}, post(nil), []step{{"1/1/64", b[:64], "4.08"}, {"2/0/64", b[:1], "4.08"}}, nil},
-		{"begun again", Config{}, post(nil), []step{
-			{"0/1/64", b[:64], "2.31 1:0/1/64"}, {"1/1/64", b[64:128], "2.31 1:1/1/64"}, {"0/1/64", b[:64], "2.31 1:0/1/64"}, {"1/0/64", b[64:70], "2.05 1:1/0/64"},
-		}, []int{70}},
-		{"the last block comes again behind the end", Config{}, post(nil), []step{
-			{"0/1/64", b[:64], "2.31 1:0/1/64"}, {"1/0/64", b[64:70], "2.05 1:1/0/64"}, {"1/0/64", b[64:70], "4.08"},
-		}, []int{70}},
-		{"too little for a block that is not the last", Config{}, post(nil), []step{{"0/1/64", b[:63], "4.00"}}, nil},
-		{"too much for a block", Config{}, post(nil), []step{{"0/0/64", b[:65], "4.00"}}, nil},
-		{"reserved size", Config{}, post(nil), []step{{"0/1/2048", b, "4.00"}, {":0/0/2048", nil, "4.00"}}, nil},
-		{"larger than allowed", Config{MaxBody: 100}, post(nil), []step{
-			{"0/1/64", b[:64], "2.31 1:0/1/64"}, {"1/1/64", b[64:128], "4.13"}, {"2/0/64", b[128:130], "4.08"},
-		}, nil},
-		{"larger than allowed at once", Config{MaxBody: 100}, post(nil), []step{{"", b[:101], "4.13"}}, nil},
-		{"a block of a response", Config{}, get(), []step{
-			{":0/0/64", nil, "2.05 2:0/1/64"}, {":2/0/64", nil, "2.05 2:2/1/64"}, {":6/0/32", nil, "2.05 2:6/0/32"}, {":1/0/128", nil, "2.05 2:1/0/128"}, {":4/0/64", nil, "4.00"},
-		}, []int{0}},
-		{"a block of a response that has not begun", Config{}, get(), []step{{":3/0/64", nil, "2.05 2:3/0/64"}, {":7/0/64", nil, "4.00"}}, []int{0}},
-		{"a block of a response to what cannot be done again", Config{}, post(nil), []step{{":3/0/64", nil, "4.08"}}, nil},
-		{"M in a request for a block", Config{}, get(), []step{{":0/1/64", nil, "2.05 2:0/1/64"}}, []int{0}},
-		{"NoEcho", Config{Policy: Policy{NoEcho: true}}, post(nil), []step{{"0/1/64", b[:64], "2.31"}, {"1/0/64", b[64:65], "2.05"}}, []int{65}},
-		{"WrongNumber", Config{Policy: Policy{WrongNumber: true}}, post(nil), []step{{"0/1/64", b[:64], "2.31 1:1/1/64"}}, nil},
-		{"AcceptGaps", Config{Policy: Policy{AcceptGaps: true}}, post(nil), []step{{"0/1/64", b[:64], "2.31 1:0/1/64"}, {"2/0/64", b[128:129], "2.05 1:2/0/64"}}, []int{65}},
-		{"ContinueLast", Config{Policy: Policy{ContinueLast: true}}, post(nil), []step{{"0/0/64", b[:64], "2.31 1:0/0/64"}}, nil},
-		{"NoContinue", Config{Policy: Policy{NoContinue: true}}, post(nil), []step{{"0/1/64", b[:64], "2.04 1:0/1/64"}}, nil},
-		{"LargerBlocks", Config{Policy: Policy{LargerBlocks: true}, Size: 128}, get(), []step{{":0/0/64", nil, "2.05 2:0/1/128"}}, []int{0}},
-	} {
+	for _, c := range serverDialogues {
 		t.Run(c.name, func(t *testing.T) {
 			var got []int
-			answer := echo(b)
+			answer := echo(serverBody)
 			handle := func(r *exchange.Request) { got = append(got, len(r.Payload)); answer(r) }
 			between(t, NewServer(c.cfg).Handler(handle), func(t *testing.T, asks, _ *exchange.Endpoint) {
 				for i, s := range c.steps {

@@ -41,51 +41,55 @@ func blk(num uint32, more bool, szx uint8) *coap.Block {
 	return &coap.Block{Num: num, More: more, SZX: szx}
 }
 
-// What a server may answer, and what it must not: the client follows the one and names the other.
-func TestClientAgainstAServerByHand(t *testing.T) {
-	b := bytesOf(200)
-	etag := func(v byte) []coap.Option { return []coap.Option{{Number: coap.ETag, Value: []byte{v}}} }
-	format := func(v byte) []coap.Option { return []coap.Option{{Number: coap.ContentFormat, Value: []byte{v}}} }
-	for _, c := range []struct {
-		name    string
-		cfg     Config
-		body    []byte
-		answers []answer
-		sent    string // Block1 and Block2 of the requests
-		is      error
-		code    coap.Code
-	}{
-		{"no block at all", Config{}, b[:10], []answer{{code: coap.Changed}}, "-", nil, coap.Changed},
-		{"no echo in 2.31", Config{Size: 64}, b[:100], []answer{{code: coap.Continue}, {code: coap.Changed}}, "1:0/1/64 1:1/0/64", nil, coap.Changed},
-		{"each block carried out by itself", Config{Size: 64}, b[:100], []answer{{code: coap.Changed, block1: blk(0, false, 2)}, {code: coap.Changed, block1: blk(1, false, 2)}}, "1:0/1/64 1:1/0/64", nil, coap.Changed},
-		{"a smaller size asked for", Config{Size: 64}, b[:150], []answer{{code: coap.Continue, block1: blk(0, true, 1)}, {code: coap.Continue, block1: blk(2, true, 1)}, {code: coap.Continue, block1: blk(3, true, 1)}, {code: coap.Changed, block1: blk(4, false, 1)}}, "1:0/1/64 1:2/1/32 1:3/1/32 1:4/0/32", nil, coap.Changed},
-		{"a larger size asked for", Config{Size: 64}, b[:100], []answer{{code: coap.Continue, block1: blk(0, true, 6)}, {code: coap.Changed}}, "1:0/1/64 1:1/0/64", nil, coap.Changed},
-		{"4.13 with a smaller size", Config{Size: 64}, b[:50], []answer{{code: coap.RequestEntityTooLarge, block1: blk(0, false, 1)}, {code: coap.Continue, block1: blk(0, true, 1)}, {code: coap.Changed}}, "- 1:0/1/32 1:1/0/32", nil, coap.Changed},
-		{"4.13", Config{Size: 64}, b[:100], []answer{{code: coap.RequestEntityTooLarge}}, "1:0/1/64", nil, coap.RequestEntityTooLarge},
-		{"4.08 on the way", Config{Size: 64}, b, []answer{{code: coap.Continue}, {code: coap.RequestEntityIncomplete}}, "1:0/1/64 1:1/1/64", nil, coap.RequestEntityIncomplete},
-		{"another number in the echo", Config{Size: 64}, b, []answer{{code: coap.Continue, block1: blk(1, true, 2)}}, "1:0/1/64", ErrProtocol, coap.Empty},
-		{"reserved size in the echo", Config{Size: 64}, b, []answer{{code: coap.Continue, block1: blk(0, true, 7)}}, "1:0/1/64", ErrProtocol, coap.Empty},
-		{"2.31 for the last", Config{}, b, []answer{{code: coap.Continue}}, "-", ErrProtocol, coap.Empty},
+func etag(v byte) []coap.Option { return []coap.Option{{Number: coap.ETag, Value: []byte{v}}} }
+func format(v byte) []coap.Option {
+	return []coap.Option{{Number: coap.ContentFormat, Value: []byte{v}}}
+}
 
-		{"a response in blocks", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64]}, {code: coap.Content, block2: blk(1, false, 2), body: b[64:70]}}, "- 2:1/0/64", nil, coap.Content},
-		{"blocks that become smaller", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64]}, {code: coap.Content, block2: blk(2, true, 1), body: b[64:96]}, {code: coap.Content, block2: blk(3, false, 1)}}, "- 2:1/0/64 2:3/0/32", nil, coap.Content},
-		{"blocks that become larger", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64]}, {code: coap.Content, block2: blk(0, false, 3), body: b[64:]}}, "- 2:1/0/64", ErrProtocol, coap.Empty},
-		{"another block than asked for", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64]}, {code: coap.Content, block2: blk(2, false, 2), body: b[64:70]}}, "- 2:1/0/64", ErrProtocol, coap.Empty},
-		{"a response that does not begin", Config{}, nil, []answer{{code: coap.Content, block2: blk(1, true, 2), body: b[:64]}}, "-", ErrProtocol, coap.Empty},
-		{"too little in a block", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:63]}}, "-", ErrProtocol, coap.Empty},
-		{"nothing in a block", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2)}}, "-", ErrProtocol, coap.Empty},
-		{"too much in a block", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64]}, {code: coap.Content, block2: blk(1, false, 2), body: b[64:129]}}, "- 2:1/0/64", ErrProtocol, coap.Empty},
-		{"reserved size", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 7), body: b[:64]}}, "-", ErrProtocol, coap.Empty},
-		{"no Block2 in a later block", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64]}, {code: coap.Content, body: b}}, "- 2:1/0/64", ErrProtocol, coap.Empty},
-		{"another ETag", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64], options: etag(1)}, {code: coap.Content, block2: blk(1, false, 2), options: etag(2)}}, "- 2:1/0/64", ErrChanged, coap.Empty},
-		{"an ETag in the first block only", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64], options: etag(1)}, {code: coap.Content, block2: blk(1, false, 2)}}, "- 2:1/0/64", nil, coap.Content},
-		{"another Content-Format", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64], options: format(60)}, {code: coap.Content, block2: blk(1, false, 2), options: format(61)}}, "- 2:1/0/64", ErrChanged, coap.Empty},
-		{"an error on the way", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64]}, {code: coap.NotFound}}, "- 2:1/0/64", nil, coap.NotFound},
-		{"more than allowed", Config{MaxBody: 100}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64]}, {code: coap.Content, block2: blk(1, true, 2), body: b[64:128]}}, "- 2:1/0/64", ErrTooLarge, coap.Empty},
-		{"more than allowed in the last", Config{MaxBody: 100}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: b[:64]}, {code: coap.Content, block2: blk(1, false, 2), body: b[64:128]}}, "- 2:1/0/64", ErrTooLarge, coap.Empty},
-		{"both ways", Config{Size: 64}, b[:100], []answer{{code: coap.Continue, block1: blk(0, true, 2)}, {code: coap.Changed, block1: blk(1, false, 2), block2: blk(0, true, 2), body: b[:64]}, {code: coap.Changed, block2: blk(1, false, 2)}}, "1:0/1/64 1:1/0/64 2:1/0/64", nil, coap.Changed},
-		{"a reset on the way", Config{Size: 64}, b[:100], []answer{{code: coap.Continue}, {code: coap.Empty}}, "1:0/1/64 1:1/0/64", exchange.ErrReset, coap.Empty},
-	} {
+// What a server may answer, and what it must not: the client follows the one and names the other.
+var clientDialogues = []struct {
+	name    string
+	cfg     Config
+	body    []byte
+	answers []answer
+	sent    string // Block1 and Block2 of the requests
+	is      error
+	code    coap.Code
+}{
+	{"no block at all", Config{}, serverBody[:10], []answer{{code: coap.Changed}}, "-", nil, coap.Changed},
+	{"no echo in 2.31", Config{Size: 64}, serverBody[:100], []answer{{code: coap.Continue}, {code: coap.Changed}}, "1:0/1/64 1:1/0/64", nil, coap.Changed},
+	{"each block carried out by itself", Config{Size: 64}, serverBody[:100], []answer{{code: coap.Changed, block1: blk(0, false, 2)}, {code: coap.Changed, block1: blk(1, false, 2)}}, "1:0/1/64 1:1/0/64", nil, coap.Changed},
+	{"a smaller size asked for", Config{Size: 64}, serverBody[:150], []answer{{code: coap.Continue, block1: blk(0, true, 1)}, {code: coap.Continue, block1: blk(2, true, 1)}, {code: coap.Continue, block1: blk(3, true, 1)}, {code: coap.Changed, block1: blk(4, false, 1)}}, "1:0/1/64 1:2/1/32 1:3/1/32 1:4/0/32", nil, coap.Changed},
+	{"a larger size asked for", Config{Size: 64}, serverBody[:100], []answer{{code: coap.Continue, block1: blk(0, true, 6)}, {code: coap.Changed}}, "1:0/1/64 1:1/0/64", nil, coap.Changed},
+	{"4.13 with a smaller size", Config{Size: 64}, serverBody[:50], []answer{{code: coap.RequestEntityTooLarge, block1: blk(0, false, 1)}, {code: coap.Continue, block1: blk(0, true, 1)}, {code: coap.Changed}}, "- 1:0/1/32 1:1/0/32", nil, coap.Changed},
+	{"4.13", Config{Size: 64}, serverBody[:100], []answer{{code: coap.RequestEntityTooLarge}}, "1:0/1/64", nil, coap.RequestEntityTooLarge},
+	{"4.08 on the way", Config{Size: 64}, serverBody, []answer{{code: coap.Continue}, {code: coap.RequestEntityIncomplete}}, "1:0/1/64 1:1/1/64", nil, coap.RequestEntityIncomplete},
+	{"another number in the echo", Config{Size: 64}, serverBody, []answer{{code: coap.Continue, block1: blk(1, true, 2)}}, "1:0/1/64", ErrProtocol, coap.Empty},
+	{"reserved size in the echo", Config{Size: 64}, serverBody, []answer{{code: coap.Continue, block1: blk(0, true, 7)}}, "1:0/1/64", ErrProtocol, coap.Empty},
+	{"2.31 for the last", Config{}, serverBody, []answer{{code: coap.Continue}}, "-", ErrProtocol, coap.Empty},
+
+	{"a response in blocks", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.Content, block2: blk(1, false, 2), body: serverBody[64:70]}}, "- 2:1/0/64", nil, coap.Content},
+	{"blocks that become smaller", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.Content, block2: blk(2, true, 1), body: serverBody[64:96]}, {code: coap.Content, block2: blk(3, false, 1)}}, "- 2:1/0/64 2:3/0/32", nil, coap.Content},
+	{"blocks that become larger", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.Content, block2: blk(0, false, 3), body: serverBody[64:]}}, "- 2:1/0/64", ErrProtocol, coap.Empty},
+	{"another block than asked for", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.Content, block2: blk(2, false, 2), body: serverBody[64:70]}}, "- 2:1/0/64", ErrProtocol, coap.Empty},
+	{"a response that does not begin", Config{}, nil, []answer{{code: coap.Content, block2: blk(1, true, 2), body: serverBody[:64]}}, "-", ErrProtocol, coap.Empty},
+	{"too little in a block", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:63]}}, "-", ErrProtocol, coap.Empty},
+	{"nothing in a block", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2)}}, "-", ErrProtocol, coap.Empty},
+	{"too much in a block", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.Content, block2: blk(1, false, 2), body: serverBody[64:129]}}, "- 2:1/0/64", ErrProtocol, coap.Empty},
+	{"reserved size", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 7), body: serverBody[:64]}}, "-", ErrProtocol, coap.Empty},
+	{"no Block2 in a later block", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.Content, body: serverBody}}, "- 2:1/0/64", ErrProtocol, coap.Empty},
+	{"another ETag", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64], options: etag(1)}, {code: coap.Content, block2: blk(1, false, 2), options: etag(2)}}, "- 2:1/0/64", ErrChanged, coap.Empty},
+	{"an ETag in the first block only", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64], options: etag(1)}, {code: coap.Content, block2: blk(1, false, 2)}}, "- 2:1/0/64", nil, coap.Content},
+	{"another Content-Format", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64], options: format(60)}, {code: coap.Content, block2: blk(1, false, 2), options: format(61)}}, "- 2:1/0/64", ErrChanged, coap.Empty},
+	{"an error on the way", Config{}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.NotFound}}, "- 2:1/0/64", nil, coap.NotFound},
+	{"more than allowed", Config{MaxBody: 100}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.Content, block2: blk(1, true, 2), body: serverBody[64:128]}}, "- 2:1/0/64", ErrTooLarge, coap.Empty},
+	{"more than allowed in the last", Config{MaxBody: 100}, nil, []answer{{code: coap.Content, block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.Content, block2: blk(1, false, 2), body: serverBody[64:128]}}, "- 2:1/0/64", ErrTooLarge, coap.Empty},
+	{"both ways", Config{Size: 64}, serverBody[:100], []answer{{code: coap.Continue, block1: blk(0, true, 2)}, {code: coap.Changed, block1: blk(1, false, 2), block2: blk(0, true, 2), body: serverBody[:64]}, {code: coap.Changed, block2: blk(1, false, 2)}}, "1:0/1/64 1:1/0/64 2:1/0/64", nil, coap.Changed},
+	{"a reset on the way", Config{Size: 64}, serverBody[:100], []answer{{code: coap.Continue}, {code: coap.Empty}}, "1:0/1/64 1:1/0/64", exchange.ErrReset, coap.Empty},
+}
+
+func TestClientAgainstAServerByHand(t *testing.T) {
+	for _, c := range clientDialogues {
 		t.Run(c.name, func(t *testing.T) {
 			var sent []string
 			byHand := func(r *exchange.Request) {

@@ -250,14 +250,14 @@ func (s *Server) etag(content []byte) []byte {
 	return sum[:4]
 }
 
-// key says which requests belong to one transfer: those of one method for one resource, and one
-// Request-Tag (RFC 7959 section 2.5, RFC 9175 section 3.3). What a peer may leave out of later blocks,
+// key says which requests belong to one transfer: those of one method for one representation of one
+// resource, and one Request-Tag (RFC 7959 section 2.5, RFC 9175 section 3.3). What a peer may leave out of later blocks,
 // like the Content-Format, is not in it.
 func key(m coap.Message) string {
 	k := []byte{byte(m.Code)}
 	for _, o := range m.Options {
 		switch o.Number {
-		case coap.URIHost, coap.URIPort, coap.URIPath, coap.URIQuery, coap.RequestTag:
+		case coap.URIHost, coap.URIPort, coap.URIPath, coap.URIQuery, coap.Accept, coap.RequestTag:
 			k = coap.AppendOption(k, o.Number, o.Value)
 		}
 	}

@@ -15,6 +15,7 @@ type Observation struct {
 	First   coap.View // the response to the request
 
 	endpoint *Endpoint
+	token    string
 	mu       sync.Mutex
 	ended    bool
 	ch       chan coap.View
@@ -31,13 +32,13 @@ func (e *Endpoint) Observe(ctx context.Context, m coap.Message, options ...CallO
 	if m.Token == nil {
 		m.Token = e.NewToken()
 	}
-	o := &Observation{Request: m, endpoint: e, ch: make(chan coap.View, queuedNotifications)}
+	o := &Observation{Request: m, endpoint: e, token: string(m.Token), ch: make(chan coap.View, queuedNotifications)}
 	e.mu.Lock()
-	// The one it replaces goes on under another hand, as the peer replaces it (RFC 7641 section 4.1).
-	if was := e.observing[string(m.Token)]; was != nil {
+	// The peer replaces an entry of the same token (RFC 7641 section 4.1), and so does this side.
+	if was := e.observing[o.token]; was != nil {
 		was.end()
 	}
-	e.observing[string(m.Token)] = o
+	e.observing[o.token] = o
 	e.mu.Unlock()
 	did, err := e.Do(ctx, m, options...)
 	o.Request, o.First = did.Request, did.Response
@@ -63,10 +64,9 @@ func (o *Observation) Cancel(ctx context.Context, options ...CallOption) (Exchan
 
 // Forget drops the observation here; the peer's next notification is answered by a Reset.
 func (o *Observation) Forget() {
-	token := string(o.Request.Token)
 	o.endpoint.mu.Lock()
-	if o.endpoint.observing[token] == o {
-		delete(o.endpoint.observing, token)
+	if o.endpoint.observing[o.token] == o {
+		delete(o.endpoint.observing, o.token)
 	}
 	o.endpoint.mu.Unlock()
 	o.end()

@@ -458,6 +458,9 @@ func TestPoliciesOfTheRequester(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestPoliciesTowardsResponses(t *testing.T) {
 	for name, c := range map[string]struct {
 		policy Policy
 		want   []string

@@ -137,6 +137,8 @@ func (e *Endpoint) start(o *outgoing, c call) *wait {
 	}
 	if o.message.Type == coap.Confirmable || o.response != nil {
 		e.awaiting[o.message.MessageID] = o
+	} else {
+		e.past.add(o.message.MessageID) // a Reset may come, for which nobody waits
 	}
 	factor := 1 + e.rand.Float64()*(e.cfg.Timing.ACKRandomFactor-1)
 	return &wait{e: e, o: o, policy: e.policy, timeout: time.Duration(float64(e.cfg.Timing.ACKTimeout) * factor)}

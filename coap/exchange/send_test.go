@@ -338,15 +338,16 @@ func TestNotify(t *testing.T) {
 
 func TestNotifyNonConfirmable(t *testing.T) {
 	var resets []uint16
-	dialogue(t, Config{OnReset: func(id uint16) { resets = append(resets, id) }}, func(e *Endpoint, p *peer) {
+	stray := 0
+	dialogue(t, Config{OnReset: func(id uint16) { resets = append(resets, id) }, Stray: func(coap.View) { stray++ }}, func(e *Endpoint, p *peer) {
 		m, err := e.Notify(p.t.Context(), coap.Message{Type: coap.NonConfirmable, Code: coap.Content, Token: []byte("tok")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.hears(coap.NonConfirmable, coap.Content, m.MessageID, "tok")
 		p.say(coap.Message{Type: coap.Reset, MessageID: m.MessageID})
-		if len(resets) != 1 || resets[0] != m.MessageID {
-			t.Errorf("Resets of %v", resets)
+		if len(resets) != 1 || resets[0] != m.MessageID || stray != 0 {
+			t.Errorf("Resets of %v, %d of them stray", resets, stray)
 		}
 	})
 }
