@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lwm2mspec/lwm2mspec/coap"
 	"github.com/lwm2mspec/lwm2mspec/coap/exchange"
@@ -20,10 +21,31 @@ func parsePath(segments []string) (lwm2m.Path, error) {
 // manage serves a server's device management and reporting requests (Core 6.3, 6.4).
 func (c *Client) manage(s *serverState, r *exchange.Request) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s.disabled || len(s.location) == 0 {
-		return // before registration and while disabled the client ignores the server (Core 6.3)
+	ready := !s.disabled && len(s.location) > 0
+	c.mu.Unlock()
+	if ready {
+		c.serveRequest(s, r)
+		return
 	}
+	// Before registration and while disabled the client ignores the server (Core 6.3). The answer to
+	// Register may still be on its way through this program, though.
+	c.wg.Go(func() {
+		if c.wait(10 * time.Millisecond) {
+			c.mu.Lock()
+			ready := !s.disabled && len(s.location) > 0
+			c.mu.Unlock()
+			if ready {
+				c.serveRequest(s, r)
+				return
+			}
+		}
+		r.Ignore()
+	})
+}
+
+func (c *Client) serveRequest(s *serverState, r *exchange.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	p, err := parsePath(r.Path())
 	operation := operationOf(r)
 	switch {
