@@ -203,6 +203,9 @@ func TestObserveInBlocks(t *testing.T) {
 			if _, ok := x.Response.Observe(); !ok {
 				t.Error("the response has no Observe option")
 			}
+			if _, ok := x.Exchanges[len(x.Exchanges)-1].Response.Observe(); ok {
+				t.Error("the last block has an Observe option")
+			}
 			for _, size := range []int{100, 32, 33, 10, 0} {
 				want := bytes.Repeat([]byte{byte(size)}, size)
 				src.notify(t, serves, want)

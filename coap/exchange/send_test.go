@@ -159,6 +159,25 @@ func TestResponseTimeout(t *testing.T) {
 	}
 }
 
+// A peer that answers twice, within the acknowledgement and beside it, must not stop the reading.
+func TestTwoResponsesAtOnce(t *testing.T) {
+	dialogue(t, Config{}, func(e *Endpoint, p *peer) {
+		o := newOutgoing(request(coap.Confirmable, 0))
+		o.response = make(chan answer, 1)
+		e.requests["tok"] = o
+		e.start(o, call{})
+		beside := coap.Message{Type: coap.NonConfirmable, Code: coap.Content, MessageID: 1, Token: []byte("tok")}
+		within := coap.Message{Type: coap.Acknowledgement, Code: coap.Content, MessageID: o.message.MessageID, Token: []byte("tok")}
+		p.say(beside)
+		p.say(within)
+		p.say(coap.Message{MessageID: 5})
+		p.hears(coap.Reset, coap.Empty, 5, "")
+		if a := <-o.response; a.view.MessageID != 1 {
+			t.Errorf("delivered %v", a.view)
+		}
+	})
+}
+
 // RFC 7252 section 5.3.2: a piggybacked response matches by message ID and token.
 func TestMismatch(t *testing.T) {
 	for _, c := range []struct {
@@ -480,8 +499,8 @@ func TestTurnsAreNotLost(t *testing.T) {
 				close(done)
 			}()
 			synctest.Wait()
-			go cancel()
-			e.leave()
+			cancel()  // wakes the waiter
+			e.leave() // and gives it the turn before it has left the line
 			<-done
 			if e.turns.open != 0 || len(e.turns.waiting) != 0 {
 				t.Fatalf("%d are open, %d wait", e.turns.open, len(e.turns.waiting))
