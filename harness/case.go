@@ -124,6 +124,9 @@ func (c Criterion) Origin() string {
 	return "ets"
 }
 
+// Expected is what the check expects, in words.
+func (c Criterion) Expected() string { return explainExpected(c.Check) }
+
 // Number is the part of the id before the blank, "int-102.2".
 func (c Criterion) Number() string { n, _, _ := strings.Cut(c.ID, " "); return n }
 

@@ -22,6 +22,7 @@ type Embedded struct {
 	network   link.Network
 	behaviour peer.Behaviour
 	output    lines
+	tell      func(string)
 
 	client    *client.Client
 	server    *server.Server
@@ -36,13 +37,23 @@ func NewEmbedded(p *profile.Profile, n link.Network, b peer.Behaviour) *Embedded
 	return &Embedded{role: p.Role, network: n, behaviour: b, ended: make(chan struct{})}
 }
 
+// Tell sends every event of the peer to f as well, as it happens.
+func (e *Embedded) Tell(f func(string)) { e.tell = f }
+
+func (e *Embedded) event(line string) {
+	e.output.add(line)
+	if e.tell != nil {
+		e.tell(line)
+	}
+}
+
 // Start starts the reference peer of the role.
 func (e *Embedded) Start(ctx context.Context, s Setup) error {
 	if e.role == "client" {
 		e.client = client.New(client.Config{
 			Endpoint: s.Endpoint, Version: s.Version, Accounts: s.Accounts, Device: peer.Device(), Autonomous: true,
 			Dial:      stack.Dial(e.network, stack.Watch{}, stack.Offer{Suites: e.behaviour.OfferOnly, PlainToo: e.behaviour.PlainToo}),
-			Behaviour: e.behaviour, Seed: s.Seed, Event: e.output.add, OnPanic: e.panicked,
+			Behaviour: e.behaviour, Seed: s.Seed, Event: e.event, OnPanic: e.panicked,
 		})
 		e.client.Start()
 		return nil
@@ -56,10 +67,10 @@ func (e *Embedded) Start(ctx context.Context, s Setup) error {
 		return err
 	}
 	if e.role == "server" {
-		e.server = server.Start(l, server.Config{Versions: lwm2m.Versions(), Behaviour: e.behaviour, Seed: s.Seed, Event: e.output.add, OnPanic: e.panicked})
+		e.server = server.Start(l, server.Config{Versions: lwm2m.Versions(), Behaviour: e.behaviour, Seed: s.Seed, Event: e.event, OnPanic: e.panicked})
 		return nil
 	}
-	e.bootstrap = bootstrap.Start(l, bootstrap.Config{Provision: s.Provision, Behaviour: e.behaviour, Seed: s.Seed, Event: e.output.add, OnPanic: e.panicked})
+	e.bootstrap = bootstrap.Start(l, bootstrap.Config{Provision: s.Provision, Behaviour: e.behaviour, Seed: s.Seed, Event: e.event, OnPanic: e.panicked})
 	return nil
 }
 
