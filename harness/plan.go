@@ -34,9 +34,12 @@ type Missing struct {
 	Cases []string // short ids that ask for it
 }
 
+// Constructor makes a fresh table of a case; every play has its own.
+type Constructor func() Case
+
 // Plan multiplies cases and profiles by the axes. What the profiles leave open and the cases need comes
 // back whole, so that it can be told at once, before anything has been started.
-func Plan(cases []Case, profiles []*profile.Profile, a Axes) ([]Planned, []Missing, error) {
+func Plan(cases []Constructor, profiles []*profile.Profile, a Axes) ([]Planned, []Missing, error) {
 	pl := planner{axes: a, missing: map[string][]string{}}
 	for _, p := range profiles {
 		if err := pl.checkAxes(p); err != nil {
@@ -74,7 +77,8 @@ func (pl *planner) checkAxes(p *profile.Profile) error {
 	return nil
 }
 
-func (pl *planner) add(c Case, p *profile.Profile) {
+func (pl *planner) add(fresh Constructor, p *profile.Profile) {
+	c := fresh()
 	role := Role(p.Role)
 	if !slices.Contains(c.Roles(), role) || len(pl.axes.Roles) > 0 && !slices.Contains(pl.axes.Roles, role) {
 		return
@@ -91,7 +95,7 @@ func (pl *planner) add(c Case, p *profile.Profile) {
 		for _, s := range pl.modes(c, p) {
 			for _, variant := range c.variants(role) {
 				for n := range max(1, pl.axes.Repetitions) {
-					pl.planned = append(pl.planned, Planned{Case: c, Profile: p, NotApplicable: why, Key: results.Key{
+					pl.planned = append(pl.planned, Planned{Case: fresh(), Profile: p, NotApplicable: why, Key: results.Key{
 						Case: c.ID, Role: p.Role, IUT: p.Name, LwM2M: v.String(), Transport: "udp", Security: string(s), Format: variant, Repetition: n + 1,
 					}})
 				}

@@ -11,29 +11,38 @@ import (
 	"github.com/lwm2mspec/lwm2mspec/testcases/security"
 )
 
-// All gives a fresh table of every implemented case, in the order of the ETS.
-func All() []harness.Case {
-	return []harness.Case{
-		bootstrap.Int0(),
-		registration.Int101(),
-		registration.Int102(),
-		registration.Int103(),
-		registration.Int104(),
-		registration.Int105(),
-		devicemanagement.Int201(),
-		devicemanagement.Int203(),
-		devicemanagement.Int222(),
-		reporting.Int301(),
-		security.Int401(),
+// Constructors gives every implemented case, in the order of the ETS.
+func Constructors() []harness.Constructor {
+	return []harness.Constructor{
+		bootstrap.Int0,
+		registration.Int101,
+		registration.Int102,
+		registration.Int103,
+		registration.Int104,
+		registration.Int105,
+		devicemanagement.Int201,
+		devicemanagement.Int203,
+		devicemanagement.Int222,
+		reporting.Int301,
+		security.Int401,
 	}
 }
 
-// Get gives a fresh table of one case, by its canonical id.
-func Get(id string) (harness.Case, bool) {
-	for _, c := range All() {
-		if c.ID == id {
+// All gives a fresh table of every implemented case.
+func All() []harness.Case {
+	var out []harness.Case
+	for _, c := range Constructors() {
+		out = append(out, c())
+	}
+	return out
+}
+
+// Get gives the constructor of a case, by its canonical id.
+func Get(id string) (harness.Constructor, bool) {
+	for _, c := range Constructors() {
+		if c().ID == id {
 			return c, true
 		}
 	}
-	return harness.Case{}, false
+	return nil, false
 }

@@ -153,9 +153,9 @@ func (s *selection) axes(repeat int) (harness.Axes, error) {
 	return a, nil
 }
 
-// implemented gives the table of those cases that have one.
-func implemented(cs []catalogue.Case) []harness.Case {
-	var out []harness.Case
+// implemented gives the constructors of those cases that have one.
+func implemented(cs []catalogue.Case) []harness.Constructor {
+	var out []harness.Constructor
 	for _, c := range cs {
 		if h, ok := testcases.Get(c.ID); ok {
 			out = append(out, h)

@@ -139,11 +139,11 @@ func explanation(c catalogue.Case) reports.Explanation {
 	for _, r := range catalogue.RulingsOf(c.ID) {
 		e.Notes = append(e.Notes, reports.Note{ID: r.ID, Text: r.Text})
 	}
-	h, ok := testcases.Get(c.ID)
+	fresh, ok := testcases.Get(c.ID)
 	if !ok {
 		return planned(e, c)
 	}
-	for _, s := range h.Steps {
+	for _, s := range fresh().Steps {
 		x := reports.ExplainedStep{From: string(s.From), To: string(s.To), Text: s.Text, OnlyFor: string(s.OnlyFor)}
 		for _, k := range s.Judge {
 			level := k.Level
@@ -217,7 +217,7 @@ func iutCommand() *cobra.Command {
 }
 
 func checkProfile(w io.Writer, p *profile.Profile) error {
-	plays, missing, err := harness.Plan(testcases.All(), []*profile.Profile{p}, harness.Axes{})
+	plays, missing, err := harness.Plan(testcases.Constructors(), []*profile.Profile{p}, harness.Axes{})
 	if err != nil {
 		return usage(err)
 	}
