@@ -1,7 +1,6 @@
 package senml
 
 import (
-	"errors"
 	"math"
 	"math/big"
 	"strings"
@@ -23,11 +22,14 @@ func DecodeCBOR(payload []byte, ctx lwm2m.DecodeContext, etch bool) (lwm2m.Tree,
 	}
 	top, notes, err := scan.One(payload)
 	for _, n := range notes {
-		d.note("shortest", lwm2m.SHOULD, n.Offset, "%s", n.Text)
+		level := lwm2m.MUST
+		if n.Rule == scan.NotShortest {
+			level = lwm2m.SHOULD
+		}
+		d.note(string(n.Rule), level, n.Offset, "%s", n.Text)
 	}
-	var broken *scan.Error
-	if errors.As(err, &broken) {
-		d.note("syntax", lwm2m.MUST, broken.Offset, "%s", broken.Text)
+	if err != nil {
+		d.note("syntax", lwm2m.MUST, err.Offset, "%s", err.Text)
 	}
 	if top.Major != 4 {
 		if err == nil {

@@ -1,35 +1,80 @@
 // Package scan reads CBOR (RFC 8949) item by item and keeps what other decoders hide: the offset of
-// everything, lengths that are not in their shortest form, indefinite lengths, duplicate keys in their
-// order. It judges well-formedness only.
+// everything, arguments that are not in their shortest form, indefinite lengths and their chunks, keys
+// of any kind, duplicate keys in their order. It judges whether bytes are well-formed and text is
+// UTF-8; what items mean, which keys may repeat and in which order they come is for its callers.
 package scan
 
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"unicode/utf8"
+
+	"github.com/lwm2mspec/lwm2mspec/lwm2m/findings"
 )
 
 // Item is one data item.
 type Item struct {
 	Major      byte   // 0 to 7
-	Argument   uint64 // the number, the length or count, the tag, the bits of a float or simple value
 	Info       byte   // additional information, 0 to 31
-	Bytes      []byte // content of a byte or text string
-	Children   []Item // of an array in order; of a map key, value, key, value; of a tag the one item
-	Indefinite bool
-	Offset     int // of the initial byte
-	End        int // behind the last byte
+	Indefinite bool   // the length is not announced
+	Incomplete bool   // an array, map or tag within which reading had to end
+	Argument   uint64 // the number, the length or count, the tag, the bits of a float or simple value
+	Bytes      []byte // content of a byte or text string; shares the payload's memory unless Indefinite
+	// Children are the elements of an array in order, of a map key, value, key, value, of a tag the one
+	// item, and of a string of indefinite length its chunks. Where reading ended early, a map may end
+	// with a key and a tag may have none.
+	Children []Item
+	Offset   int // of the initial byte
+	End      int // behind the last byte
 }
 
-// Note is a peculiarity that is no error.
+// Rule says what a Note is about.
+type Rule string
+
+// The departures that do not end reading.
+const (
+	NotShortest Rule = "shortest" // an argument takes more bytes than it needs (RFC 8949 section 4.1 advises)
+	InvalidUTF8 Rule = "utf8"     // a text string, or a chunk of one, is not UTF-8 (section 3.1, 3.2.3)
+)
+
+// Note is a departure at an item that is read nevertheless.
 type Note struct {
+	Rule   Rule
 	Offset int
 	Text   string
 }
 
-// Bounds against input that is made to exhaust a decoder.
-const maxDepth = 64
+// Error is why bytes are not one well-formed data item, and where.
+type Error struct {
+	Rule   string // "trailing" for bytes after the item, else "malformed"
+	Offset int
+	Text   string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("at byte %d: %s", e.Offset, e.Text) }
+
+// Report puts what One gave into a list of findings.
+func Report(l *findings.List, notes []Note, err *Error) {
+	for _, n := range notes {
+		if n.Rule == NotShortest {
+			l.Should(string(n.Rule), n.Offset, "%s", n.Text)
+		} else {
+			l.Must(string(n.Rule), n.Offset, "%s", n.Text)
+		}
+	}
+	if err != nil {
+		l.Must(err.Rule, err.Offset, "%s", err.Text)
+	}
+}
+
+const (
+	// maxDepth bounds recursion; the deepest legal payload of LwM2M has six levels.
+	maxDepth = 64
+	// maxNotes bounds the notes: more of one kind in one payload tell nothing new.
+	maxNotes = 1000
+	// eager is for how many children memory is taken before they are seen, whatever is announced.
+	eager = 32
+)
 
 type scanner struct {
 	b     []byte
@@ -37,207 +82,172 @@ type scanner struct {
 	notes []Note
 }
 
-// One reads exactly one item; bytes after it are an error that comes with the item.
-func One(b []byte) (Item, []Note, error) {
+// One reads exactly one item. With an error comes what could be read until there: containers with what
+// they hold so far, but no item that is itself cut off. Time and memory are linear in the bytes.
+func One(b []byte) (Item, []Note, *Error) {
 	s := scanner{b: b}
-	it, err := s.item(0)
+	var it Item
+	err := s.item(&it, 0)
 	if err == nil && s.pos < len(b) {
-		err = &Error{s.pos, fmt.Sprintf("%d bytes follow the item", len(b)-s.pos)}
+		err = &Error{"trailing", s.pos, fmt.Sprintf("%d bytes follow the data item", len(b)-s.pos)}
 	}
 	return it, s.notes, err
 }
 
-// Error is why bytes are no well-formed CBOR, and where.
-type Error struct {
-	Offset int
-	Text   string
+func (s *scanner) fail(at int, format string, args ...any) *Error {
+	return &Error{"malformed", at, fmt.Sprintf(format, args...) + "; nothing is read from there on"}
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("at byte %d: %s", e.Offset, e.Text) }
-
-func (s *scanner) fail(at int, format string, args ...any) error {
-	return &Error{at, fmt.Sprintf(format, args...)}
+func (s *scanner) note(r Rule, at int, format string, args ...any) {
+	if len(s.notes) < maxNotes {
+		s.notes = append(s.notes, Note{r, at, fmt.Sprintf(format, args...)})
+	}
 }
 
-func (s *scanner) item(depth int) (Item, error) {
+func (s *scanner) item(it *Item, depth int) *Error {
 	at := s.pos
 	if depth > maxDepth {
-		return Item{}, s.fail(at, "items are nested deeper than %d", maxDepth)
+		return s.fail(at, "items are nested more than %d deep", maxDepth)
 	}
 	if at >= len(s.b) {
-		return Item{}, s.fail(at, "an item is missing")
+		return s.fail(at, "a data item is missing at the end")
 	}
-	it := Item{Offset: at, Major: s.b[at] >> 5, Info: s.b[at] & 31}
+	it.Offset, it.Major, it.Info = at, s.b[at]>>5, s.b[at]&31
 	s.pos++
-	if err := s.argument(&it); err != nil {
-		return it, err
-	}
-	var err error
-	switch it.Major {
-	case 2, 3:
-		err = s.text(&it, depth)
-	case 4:
-		err = s.children(&it, 1, depth)
-	case 5:
-		err = s.children(&it, 2, depth)
-	case 6:
-		var c Item
-		c, err = s.item(depth + 1)
-		it.Children = []Item{c}
+	err := s.argument(it)
+	if err == nil {
+		switch it.Major {
+		case 2, 3:
+			err = s.str(it, depth)
+		case 4:
+			err = s.children(it, 1, depth)
+		case 5:
+			err = s.children(it, 2, depth)
+		case 6:
+			it.Children = make([]Item, 0, 1)
+			err = s.child(it, depth)
+		}
 	}
 	it.End = s.pos
-	return it, err
+	it.Incomplete = err != nil && it.Major >= 4 && it.Major <= 6
+	return err
 }
 
-func (s *scanner) argument(it *Item) error {
+func (s *scanner) argument(it *Item) *Error {
 	switch {
 	case it.Info < 24:
 		it.Argument = uint64(it.Info)
 	case it.Info < 28:
 		n := 1 << (it.Info - 24)
 		if len(s.b)-s.pos < n {
-			return s.fail(it.Offset, "the head of an item is cut off")
+			return s.fail(it.Offset, "the head of an item takes %d bytes, %d are left", n+1, len(s.b)-it.Offset)
 		}
 		for _, c := range s.b[s.pos : s.pos+n] {
 			it.Argument = it.Argument<<8 | uint64(c)
 		}
 		s.pos += n
 		if it.Major < 7 && (n == 1 && it.Argument < 24 || n > 1 && it.Argument < 1<<(4*n)) {
-			s.notes = append(s.notes, Note{it.Offset, fmt.Sprintf("%d is not written in its shortest form", it.Argument)})
+			s.note(NotShortest, it.Offset, "the argument %d is written with %d bytes, fewer would do", it.Argument, n)
 		}
 		if it.Major == 7 && n == 1 && it.Argument < 32 {
-			return s.fail(it.Offset, "a simple value below 32 is written with two bytes")
+			return s.fail(it.Offset, "the simple value %d is written with two bytes", it.Argument)
 		}
 	case it.Info == 31 && it.Major >= 2 && it.Major <= 5:
 		it.Indefinite = true
+	case it.Info == 31 && it.Major == 7:
+		return s.fail(it.Offset, "a break stands where a data item is due")
 	default:
-		return s.fail(it.Offset, "additional information %d of major type %d is reserved", it.Info, it.Major)
+		return s.fail(it.Offset, "the initial byte %02x is reserved", s.b[it.Offset])
 	}
 	return nil
 }
 
-func (s *scanner) text(it *Item, depth int) error {
-	if !it.Indefinite {
-		if uint64(len(s.b)-s.pos) < it.Argument {
-			return s.fail(it.Offset, "a string of %d bytes is announced, %d are left", it.Argument, len(s.b)-s.pos)
-		}
-		n := int(it.Argument)
-		it.Bytes = s.b[s.pos : s.pos+n : s.pos+n]
-		s.pos += n
-	} else if err := s.chunks(it, depth); err != nil {
-		return err
+func (s *scanner) str(it *Item, depth int) *Error {
+	if it.Indefinite {
+		return s.chunks(it, depth)
 	}
+	if left := len(s.b) - s.pos; uint64(left) < it.Argument {
+		return s.fail(it.Offset, "a string of %d bytes is announced, %d are left", it.Argument, left)
+	}
+	end := s.pos + int(it.Argument)
+	it.Bytes = s.b[s.pos:end:end]
+	s.pos = end
 	if it.Major == 3 && !utf8.Valid(it.Bytes) {
-		return s.fail(it.Offset, "a text string is not valid UTF-8")
+		s.note(InvalidUTF8, it.Offset, "a text string is not valid UTF-8")
 	}
 	return nil
 }
 
-func (s *scanner) chunks(it *Item, depth int) error {
-	for {
+// ended reports, and steps over, the break that ends an item of indefinite length.
+func (s *scanner) ended() bool {
+	if s.pos < len(s.b) && s.b[s.pos] == 0xff {
+		s.pos++
+		return true
+	}
+	return false
+}
+
+func (s *scanner) chunks(it *Item, depth int) *Error {
+	for !s.ended() {
 		if s.pos >= len(s.b) {
-			return s.fail(it.Offset, "an indefinite string is not ended")
+			return s.fail(it.Offset, "a string of indefinite length is not ended")
 		}
-		if s.b[s.pos] == 0xff {
-			s.pos++
-			return nil
+		if head := s.b[s.pos]; head>>5 != it.Major || head&31 == 31 {
+			return s.fail(s.pos, "a chunk of a string of indefinite length is of another kind")
 		}
-		c, err := s.item(depth + 1)
-		if err != nil {
+		if err := s.child(it, depth); err != nil {
 			return err
 		}
-		if c.Major != it.Major || c.Indefinite {
-			return s.fail(c.Offset, "a chunk of an indefinite string is of another kind")
-		}
-		it.Bytes = append(it.Bytes, c.Bytes...)
-	}
-}
-
-func (s *scanner) children(it *Item, per uint64, depth int) error {
-	if !it.Indefinite && it.Argument > uint64(len(s.b)-s.pos)/per {
-		return s.fail(it.Offset, "%d elements are announced, %d bytes are left", it.Argument, len(s.b)-s.pos)
-	}
-	for n := uint64(0); it.Indefinite || n < it.Argument*per; n++ {
-		if it.Indefinite {
-			if s.pos >= len(s.b) {
-				return s.fail(it.Offset, "an indefinite array or map is not ended")
-			}
-			if s.b[s.pos] == 0xff {
-				if n%per != 0 {
-					return s.fail(s.pos, "a map ends after a key")
-				}
-				s.pos++
-				break
-			}
-		}
-		c, err := s.item(depth + 1)
-		if err != nil {
-			return err
-		}
-		it.Children = append(it.Children, c)
+		it.Bytes = append(it.Bytes, it.Children[len(it.Children)-1].Bytes...)
 	}
 	return nil
 }
 
-// Int reads an integer of major type 0 or 1; ok is false outside of int64.
-func (it Item) Int() (int64, bool) {
-	if it.Argument > math.MaxInt64 {
-		return 0, false
+func (s *scanner) children(it *Item, per int, depth int) *Error {
+	left := len(s.b) - s.pos
+	if !it.Indefinite {
+		it.Children = make([]Item, 0, min(uint64(per)*min(it.Argument, eager), uint64(left)))
 	}
-	switch it.Major {
-	case 0:
-		return int64(it.Argument), true
-	case 1:
-		return -1 - int64(it.Argument), true
-	}
-	return 0, false
-}
-
-// Float reads a half, single or double precision float.
-func (it Item) Float() (float64, bool) {
-	if it.Major != 7 {
-		return 0, false
-	}
-	switch it.Info {
-	case 25:
-		return half(uint16(it.Argument)), true
-	case 26:
-		return float64(math.Float32frombits(uint32(it.Argument))), true
-	case 27:
-		return math.Float64frombits(it.Argument), true
-	}
-	return 0, false
-}
-
-func half(h uint16) float64 {
-	exp, mant := int(h>>10&31), float64(h&0x3ff)
-	var f float64
-	switch exp {
-	case 0:
-		f = math.Ldexp(mant, -24)
-	case 31:
-		f = math.Inf(1)
-		if mant != 0 {
-			f = math.NaN()
+	for n := uint64(0); it.Indefinite || n < it.Argument; n++ {
+		if it.Indefinite {
+			if s.ended() {
+				return nil
+			}
+			if s.pos >= len(s.b) {
+				return s.fail(it.Offset, "an array or map of indefinite length is not ended")
+			}
+		} else if s.pos >= len(s.b) {
+			return s.fail(it.Offset, "an array or map of %d elements is announced, it ends after %d", it.Argument, n)
 		}
-	default:
-		f = math.Ldexp(mant+1024, exp-25)
+		if err := s.child(it, depth); err != nil {
+			return err
+		}
+		if per == 1 {
+			continue
+		}
+		if it.Indefinite && s.pos < len(s.b) && s.b[s.pos] == 0xff {
+			return s.fail(s.pos, "a map is ended after a key")
+		}
+		if err := s.child(it, depth); err != nil {
+			return err
+		}
 	}
-	if h&0x8000 != 0 {
-		f = -f
-	}
-	return f
+	return nil
 }
 
-// Bool reads true or false.
-func (it Item) Bool() (v, ok bool) {
-	return it.Info == 21, it.Major == 7 && (it.Info == 20 || it.Info == 21)
+// child reads the next item into the children. One that is cut off is dropped, unless it is a container
+// that may hold something.
+func (s *scanner) child(it *Item, depth int) *Error {
+	it.Children = append(it.Children, Item{})
+	c := &it.Children[len(it.Children)-1]
+	err := s.item(c, depth+1)
+	if err != nil && !c.Incomplete {
+		it.Children = it.Children[:len(it.Children)-1]
+	}
+	return err
 }
 
-// Null reports the simple value null.
-func (it Item) Null() bool { return it.Major == 7 && it.Info == 22 }
-
-// Head writes the head of an item in its shortest form.
+// Head appends the head of an item in its shortest form.
 func Head(b []byte, major byte, n uint64) []byte {
 	m := major << 5
 	switch {
