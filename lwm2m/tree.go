@@ -9,6 +9,9 @@ type Node struct {
 	Path  Path
 	Value Value
 	Time  *float64 // SenML time of the value in seconds, bt + t; nil when the payload gives none
+	// Prefix names the device behind an LwM2M gateway that the path belongs to; "" for the client's own.
+	// What asks a Tree for a path asks for the client's own nodes.
+	Prefix string
 	// Offset is where the element begins in the payload, in bytes; -1 in a tree that was not decoded.
 	Offset int
 }
@@ -29,7 +32,7 @@ func (t *Tree) Add(p Path, v Value) { t.Nodes = append(t.Nodes, Node{Path: p, Va
 // Get gives the last value at exactly this path.
 func (t Tree) Get(p Path) (Value, bool) {
 	for i := len(t.Nodes) - 1; i >= 0; i-- {
-		if n := t.Nodes[i]; n.Path == p && n.Value.Type() != None {
+		if n := t.Nodes[i]; n.Path == p && n.Prefix == "" && n.Value.Type() != None {
 			return n.Value, true
 		}
 	}
@@ -38,14 +41,14 @@ func (t Tree) Get(p Path) (Value, bool) {
 
 // Has reports whether the payload names p or anything below it.
 func (t Tree) Has(p Path) bool {
-	return slices.ContainsFunc(t.Nodes, func(n Node) bool { return p.Contains(n.Path) })
+	return slices.ContainsFunc(t.Nodes, func(n Node) bool { return n.Prefix == "" && p.Contains(n.Path) })
 }
 
 // Under gives the nodes at and below p, in payload order.
 func (t Tree) Under(p Path) []Node {
 	var out []Node
 	for _, n := range t.Nodes {
-		if p.Contains(n.Path) {
+		if n.Prefix == "" && p.Contains(n.Path) {
 			out = append(out, n)
 		}
 	}
@@ -57,7 +60,7 @@ func (t Tree) Children(p Path) []Path {
 	seen := map[Path]bool{}
 	var out []Path
 	for _, n := range t.Nodes {
-		if !p.Contains(n.Path) || n.Path.Len() <= p.Len() {
+		if n.Prefix != "" || !p.Contains(n.Path) || n.Path.Len() <= p.Len() {
 			continue
 		}
 		if c := n.Path.Truncate(p.Level() + 1); !seen[c] {

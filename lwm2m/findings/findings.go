@@ -5,6 +5,7 @@ package findings
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/lwm2mspec/lwm2mspec/lwm2m"
@@ -57,6 +58,13 @@ func (l *List) Should(rule string, offset int, format string, args ...any) {
 func (l *List) All() []lwm2m.Finding {
 	out := l.must.more(l.kept[:len(l.kept):len(l.kept)], l.Format, lwm2m.MUST)
 	return l.should.more(out, l.Format, lwm2m.SHOULD)
+}
+
+// ByOffset gives All in the order of the payload, for decoders that read it in another one.
+func (l *List) ByOffset() []lwm2m.Finding {
+	out := l.All()
+	slices.SortStableFunc(out, func(a, b lwm2m.Finding) int { return a.Offset - b.Offset })
+	return out
 }
 
 func (c count) more(fs []lwm2m.Finding, format string, level lwm2m.RuleLevel) []lwm2m.Finding {
